@@ -1,0 +1,1 @@
+"""The desk's run time. It never imports torch, transformers, trl, peft or sentence-transformers."""

@@ -1,0 +1,106 @@
+"""What the desk asks of an engine: text in, tokens out. It knows tags and layers only as forced text and section names.
+
+Implemented by `llama.LlamaEngine` (llama.cpp in a child process) and `scripted.ScriptedEngine` (for tests).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from app.chain import Piece
+from app.errors import DeskError
+
+
+@dataclass(frozen=True)
+class Section:
+    """A stretch that the model writes freely, up to the next '<'; closed by force at a sentence end after `max_tokens`."""
+
+    name: str
+    max_tokens: int
+
+
+Script = tuple[str | Section, ...]
+"""What follows the prompt: forced text and free sections, in turn. An edited layer is simply more forced text."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn; stored with every draft so that it can be drawn again."""
+
+    seed: int
+    temperature: float = 0.7
+    top_k: int = 40
+    top_p: float = 0.95
+    repeat_penalty: float = 1.1
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The prompt is being read."""
+
+    done_tokens: int
+    total_tokens: int
+
+
+@dataclass(frozen=True)
+class Delta:
+    """More text of a section."""
+
+    section: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A section is complete; `capped` if it ran into its `max_tokens`."""
+
+    section: str
+    capped: bool
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The script is done, or was stopped. Always the last event of a generation that raised nothing."""
+
+    stopped: bool
+    prompt_tokens: int
+    prompt_s: float
+    first_token_s: float
+    """From the call to the first sampled token."""
+    decode_tokens: int
+    decode_s: float
+
+
+Event = Reading | Delta | Closed | Finished
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the page shows of the engine before and between drafts."""
+
+    state: Literal["starting", "ready", "failed"]
+    error: DeskError | None = None
+
+
+class Engine(Protocol):
+    """One generation or embedding at a time; calls from several threads wait for each other, `stop` and `status` never wait."""
+
+    def status(self) -> Status: ...
+
+    def generate(self, prompt: Sequence[Piece], script: Script, sampling: Sampling) -> Iterator[Event]:
+        """Read the prompt, then write the script.
+
+        Raises:
+            DeskError: post_too_long (tokens, limit), engine_crashed, engine_hung, or what kept the model from loading.
+                After a crash or a hang the engine is usable again.
+        """
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One L2-normalised vector (H,) a text, from the reward model."""
+
+    def stop(self) -> None:
+        """End the running generation within 300 ms, also while the prompt is read; without one, do nothing."""
+
+    def close(self) -> None: ...
