@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
         for verb in VERBS if options.verb == "pipeline" else (options.verb,):
             run_stage(verb, recipe, options.data, options.run, options.cards or options.run / "model_cards")
     except (RecipeError, FileNotFoundError) as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 2
     return 0
 

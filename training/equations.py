@@ -1,7 +1,7 @@
 """The equations of arXiv:2509.14851 as pure functions: the tested oracle of what TRL and sentence-transformers compute.
 
-Eq. 1 is the group advantage, Eq. 5 the reward model's loss, Eq. 6 the answer reward; Eq. 2-4 are the usual GRPO objective with
-its KL penalty and the sum of the two rewards. They are named here by what they compute.
+Eq. 1 is the group advantage, Eq. 5 the reward model's loss, Eq. 6 the answer reward; Eq. 2-4 are the usual GRPO
+objective with its KL penalty and the sum of the two rewards. They are named here by what they compute.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def group_advantages(rewards: Tensor, group_size: int, eps: float = 1e-4) -> Ten
         ValueError: if group_size < 2 or N is not a multiple of it.
     """
     if group_size < 2 or len(rewards) % group_size:
-        raise ValueError(f"{len(rewards)} rewards do not form groups of {group_size}; G must be 2 or more and divide N.")
+        raise ValueError(
+            f"{len(rewards)} rewards do not form groups of {group_size}; G must be 2 or more and divide N."
+        )
     groups = rewards.view(-1, group_size)  # (B, G)
     centred = groups - groups.mean(dim=1, keepdim=True)
     return (centred / (groups.std(dim=1, keepdim=True) + eps)).flatten()

@@ -1,4 +1,4 @@
-"""GRPO with TRL's trainer: the paper's two-part reward, format (0 or 1) plus answer (Eq. 6, 0 or 1), groups of G = 4."""
+"""GRPO with TRL's trainer and the paper's two-part reward: format (0 or 1) plus answer (Eq. 6, 0 or 1)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ class AnswerReward:
         self.encoder = encoder
         self.threshold = threshold
 
-    def __call__(self, completions: list[list[dict[str, str]]], post: list[str], log_metric, **_: object) -> list[float]:
+    def __call__(
+        self, completions: list[list[dict[str, str]]], post: list[str], log_metric, **_: object
+    ) -> list[float]:
         """TRL's signature for conversational completions; `post` is the dataset's column."""
         answers: list[str | None] = []
         for completion in completions:

@@ -1,7 +1,7 @@
 """Pretraining of a small Qwen3-architecture model: plain PyTorch, resumable, from the dialogues' own text.
 
-Documents are the client's words followed by the counselor's, in ChatML; a share of them is written in the response format
-already. They are packed end to end and cut into windows of `length` tokens.
+Documents are the client's words followed by the counselor's, in ChatML; a share of them is written in the response
+format already. They are packed end to end and cut into windows of `length` tokens.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def token_stream(recipe: Recipe, data: Path, tokenizer: PreTrainedTokenizerFast,
     rng.shuffle(dialogues)
     chunks = []
     for start in range(0, len(dialogues), 500):
-        texts = [document(d, rng.random() < recipe.pretrain.chain_share, tokenizer) for d in dialogues[start : start + 500]]
+        texts = [
+            document(d, rng.random() < recipe.pretrain.chain_share, tokenizer) for d in dialogues[start : start + 500]
+        ]
         encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
         chunks.append(np.concatenate([np.asarray(ids, np.uint16) for ids in encoded]))
     tokens = np.concatenate(chunks)
@@ -88,7 +90,7 @@ def batches(tokens: np.ndarray, recipe: PretrainRecipe, seed: int, start: int) -
 
 
 def rate(step: int, recipe: PretrainRecipe) -> float:
-    """Share of the peak learning rate: linear warm-up, constant, linear to zero over the last `cooldown` of the steps."""
+    """Share of the peak learning rate: linear warm-up, constant, then linear to zero over the `cooldown`."""
     cooldown_steps = max(1, round(recipe.steps * recipe.cooldown))
     return min(1.0, (step + 1) / recipe.warmup_steps, (recipe.steps - step) / cooldown_steps)
 

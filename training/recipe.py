@@ -94,7 +94,7 @@ class GrpoRecipe:
     posts_per_step: int = 4
     group_size: int = 4
     max_prompt_tokens: int = 512
-    max_completion_tokens: int = 512
+    max_completion_tokens: int = 768
     temperature: float = 1.0
     learning_rate: float = 2e-6
     clip: float = 0.2

@@ -1,7 +1,7 @@
 """The reward model: an encoder over (post, answer) trained with the triplet loss of Eq. 5 on our own pretrained body.
 
-Deviation: copied posts stand among the negatives and the two roles carry different prefixes (see `app.chain.scored_post`); with
-the paper's three kinds of negatives and one symmetric encoder, an answer that copies the post would score exactly 1.
+Deviation: copied posts stand among the negatives and the two roles carry different prefixes (`app.chain.scored_post`);
+with the paper's three kinds of negatives and one symmetric encoder, an answer that copies the post would score exactly 1.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ Triplet = dict[str, str]
 class Negatives:
     """Draws answers that do not fit a post, by kind.
 
-    irrelevant: the answer to a post of another topic. mismatched: the answer to a post of the same topic with other emotions.
-    generic: a reply that would fit anybody. echo: the post itself.
+    irrelevant: the answer to a post of another topic. mismatched: the answer to a post of the same topic with other
+    emotions. generic: a reply that would fit anybody. echo: the post itself.
     """
 
     def __init__(self, pairs: list[Pair], generic: list[str]):
@@ -93,8 +93,17 @@ def triplets(pairs: list[Pair], negatives: Negatives, shares: dict[str, float], 
 
 def load_encoder(body: Path, length: int) -> SentenceTransformer:
     """The encoder: the body with last-token pooling; every text ends in the end token, also when it is cut."""
-    transformer = Transformer(str(body), max_seq_length=length, model_kwargs={"dtype": "float32"})
+    # Named because a tokenizer with a chat template would otherwise have every text wrapped as a user's message.
+    text_only = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
+    transformer = Transformer(
+        str(body),
+        max_seq_length=length,
+        modality_config=text_only,
+        module_output_name="token_embeddings",
+        model_kwargs={"dtype": "float32"},
+    )
     tokenizer = transformer.tokenizer
+    tokenizer.chat_template = None
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
         single=f"$A {tokenizer.eos_token}", special_tokens=[(tokenizer.eos_token, tokenizer.eos_token_id)]
     )
@@ -110,7 +119,7 @@ def cosines(encoder: SentenceTransformer, posts: list[str], answers: list[str]) 
 
 
 def choose_threshold(positive: np.ndarray, negative: np.ndarray) -> tuple[float, float]:
-    """T and its balanced accuracy: the cut that best separates held-out answers from negatives (the paper gives no T)."""
+    """T and its balanced accuracy: the cut that best separates held-out answers from negatives (ours)."""
     candidates = np.unique(np.concatenate([positive, negative]))
     accuracy = [((positive >= cut).mean() + (negative < cut).mean()) / 2 for cut in candidates]
     best = int(np.argmax(accuracy))
@@ -152,7 +161,9 @@ def train_reward(recipe: Recipe, data: Path, run: Path) -> None:
 
     out = run / "reward"
     encoder = load_encoder(run / "pretrain" / "model", settings.length)
-    rows = triplets(by_split["train"], Negatives(by_split["train"], generic), settings.negatives, settings.triplets, recipe.seed)
+    rows = triplets(
+        by_split["train"], Negatives(by_split["train"], generic), settings.negatives, settings.triplets, recipe.seed
+    )
     trainer = SentenceTransformerTrainer(
         model=encoder,
         train_dataset=Dataset.from_list(rows),
@@ -185,5 +196,3 @@ def load_trained(run: Path) -> tuple[SentenceTransformer, float]:
     """The trained encoder of a run and its threshold T."""
     report = json.loads((run / "reward" / "report.json").read_text("utf-8"))
     return SentenceTransformer(str(run / "reward" / "model"), device="cpu"), report["threshold"]
-
-

@@ -33,4 +33,4 @@ def run_stage(verb: str, recipe: Recipe, data: Path, run: Path, cards: Path) -> 
         case "export":
             from training.export_gguf import export
 
-            export(recipe, data, run, cards)
+            export(recipe, run, cards)

@@ -1,7 +1,7 @@
-"""The tokenizer: byte-level BPE with Qwen2's pre-tokenizer, ChatML control tokens, and each tag of the format as one token.
+"""The tokenizer: byte-level BPE with Qwen2's pre-tokenizer, ChatML control tokens, each tag of the format one token.
 
-What llama.cpp does with the exported vocabulary must equal what is done here, hence: the pattern is llama.cpp's spelling of
-Qwen2's, there is no normalizer, and no token is longer than the 30 bytes its Python binding can print.
+What llama.cpp does with the exported vocabulary must equal what is done here, hence: the pattern is llama.cpp's
+spelling of Qwen2's, there is no normalizer, and no token is longer than the 30 bytes its Python binding can print.
 """
 
 from __future__ import annotations

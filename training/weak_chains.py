@@ -1,4 +1,4 @@
-"""Chains by rule, for as long as no hand-written ones exist: each layer quotes the post or the human answer it stands beside.
+"""Chains by rule, for as long as no hand-written ones exist: each layer quotes the post or the human answer beside it.
 
 Deviation: the paper lets DeepSeek-R1 write the chain for a human answer and has experts vet it. A rule sees words, not
 meaning: it misses what is implied and takes quotations for feelings. Model cards of models trained on these say so.
@@ -40,7 +40,20 @@ NEEDS = {
 }  # fmt: skip
 DEFAULT_NEED = "被理解，有人一起想办法"
 
-ABSOLUTES = ("都怪我", "都是我的错", "没有意义", "没用", "永远", "从来", "总是", "必须", "应该", "一定要", "不配", "所有人")
+ABSOLUTES = (
+    "都怪我",
+    "都是我的错",
+    "没有意义",
+    "没用",
+    "永远",
+    "从来",
+    "总是",
+    "必须",
+    "应该",
+    "一定要",
+    "不配",
+    "所有人",
+)
 CAUSES = ("因为", "由于", "自从", "小时候", "从小", "一直以来", "导致", "之后")
 ADVICE = ("可以试", "试着", "尝试", "建议", "不妨", "可以先", "你可以")
 
