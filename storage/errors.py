@@ -1,0 +1,30 @@
+"""Why the store refused. Shaped like `app.errors.DeskError`, which this package must not import."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+class StorageError(Exception):
+    """`code` names the reason, `values` the numbers, states and folders in it; never text that a person typed.
+
+    Codes: folder_read_only (folder), disk_full, database_locked, database_corrupt, newer_schema (found, known),
+    already_running (url), text_not_storable, draft_unknown (draft_id), draft_incomplete (draft_id),
+    stale_revision (base, latest), wrong_state (state, action), own_review, reason_missing, nothing_approved,
+    export_mismatch (draft_id).
+    """
+
+    def __init__(self, code: str, **values: object):
+        super().__init__(code, values)
+        self.code = code
+        self.values = values
+
+
+def cannot_write(folder: Path, error: OSError) -> StorageError:
+    """Name what keeps a file from being written: disk_full or folder_read_only (folder)."""
+    if error.errno in _DISK_FULL:
+        return StorageError("disk_full")
+    return StorageError("folder_read_only", folder=str(folder))

@@ -1,0 +1,80 @@
+"""Approved texts as training data: files are the interface between the desk and `training`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.chain import messages, post_text, render
+from storage.errors import StorageError, cannot_write
+from storage.records import ApprovedItem
+from storage.store import Store
+
+# Line ends for some readers, and legal inside a JSON string.
+_ESCAPED = str.maketrans({"\u2028": "\\u2028", "\u2029": "\\u2029", "\u0085": "\\u0085"})
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written: the number of lines, and the hash of the file."""
+
+    count: int
+    sha256: str
+
+
+def export_sft(store: Store, out: Path) -> ExportReport:
+    """Write every approved text as one line of TRL's conversational format; all of them or no file.
+
+    Raises:
+        StorageError: nothing_approved; export_mismatch (draft_id); folder_read_only (folder); disk_full. `out` is then
+            as it was before.
+    """
+    lines = [_line(item) for item in store.approved_items()]
+    if not lines:
+        raise StorageError("nothing_approved")
+    # Before the file: what leaves is on record even if the desk dies in between.
+    store.log_export(len(lines))
+    return ExportReport(len(lines), _write(out, lines))
+
+
+def _line(item: ApprovedItem) -> bytes:
+    reply = {"role": "assistant", "content": render(item.response)}
+    record = {"messages": [*messages(post_text(item.title, item.description)), reply]}
+    return json.dumps(record, ensure_ascii=False).translate(_ESCAPED).encode() + b"\n"
+
+
+def _write(out: Path, lines: Iterable[bytes]) -> str:
+    """Write beside `out`, then take its place: a reader sees the old file or the whole new one."""
+    part = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.", suffix=".part", delete=False) as file:
+            part = Path(file.name)
+            digest = hashlib.sha256()
+            for line in lines:
+                file.write(line)
+                digest.update(line)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, out)
+        _sync(out.parent)
+    except OSError as error:
+        raise cannot_write(out.parent, error) from error
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
+    return digest.hexdigest()
+
+
+def _sync(folder: Path) -> None:
+    # The rename itself must survive a power cut. Windows cannot open a folder, and needs no such call.
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

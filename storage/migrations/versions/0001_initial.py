@@ -1,0 +1,205 @@
+"""People, posts, drafts, revisions, refused saves, reviews and audit events."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+SCORE_WHOLE = (
+    "(cosine IS NULL) = (passed IS NULL) AND (cosine IS NULL) = (percentile IS NULL)"
+    " AND (cosine IS NULL) = (reward_sha256 IS NULL)"
+)
+
+
+def _text(name: str, nullable: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=nullable)
+
+
+def _integer(name: str, nullable: bool = False) -> sa.Column[int]:
+    return sa.Column(name, sa.Integer, nullable=nullable)
+
+
+def _id(table: str) -> list[sa.Column[int] | sa.PrimaryKeyConstraint]:
+    return [_integer("id"), sa.PrimaryKeyConstraint("id", name=f"pk_{table}")]
+
+
+def _sections(nullable: bool) -> list[sa.Column[str]]:
+    return [_text(name, nullable) for name in ("L1", "L2", "L3", "L4", "answer")]
+
+
+def _score(table: str) -> list[sa.Column[float] | sa.Column[bool] | sa.Column[str] | sa.CheckConstraint]:
+    return [
+        sa.Column("cosine", sa.Float),
+        sa.Column("passed", sa.Boolean),
+        sa.Column("percentile", sa.Float),
+        _text("reward_sha256", nullable=True),
+        sa.CheckConstraint(SCORE_WHOLE, name=f"ck_{table}_score_whole"),
+    ]
+
+
+def _belongs(table: str, column: str, to: str) -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint([column], [f"{to}.id"], name=f"fk_{table}_{column}")
+
+
+def upgrade() -> None:
+    """Make everything."""
+    _create_posts()
+    _create_drafts()
+    _create_revisions()
+    _create_reviews()
+    _create_audit_events()
+    for table in ("revisions", "stale_saves", "reviews", "audit_events"):
+        for verb in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
+                f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            )
+
+
+def _create_posts() -> None:
+    op.create_table(
+        "people",
+        *_id("people"),
+        _text("name"),
+        _text("created_at"),
+        sa.UniqueConstraint("name", name="uq_people_name"),
+    )
+    op.create_table(
+        "posts",
+        *_id("posts"),
+        _text("title"),
+        _text("description"),
+        _integer("author_id"),
+        _text("created_at"),
+        _belongs("posts", "author_id", "people"),
+    )
+
+
+def _create_drafts() -> None:
+    op.create_table(
+        "drafts",
+        *_id("drafts"),
+        _integer("post_id"),
+        _integer("author_id"),
+        _text("model_name"),
+        _text("model_sha256"),
+        _text("prompt_version"),
+        _integer("format_version"),
+        sa.Column("sampling", sa.JSON, nullable=False),
+        _integer("seed"),
+        _text("status"),
+        _text("error_code", nullable=True),
+        *_sections(nullable=True),
+        sa.Column("timings", sa.JSON, nullable=False),
+        *_score("drafts"),
+        _text("state"),
+        _integer("version"),
+        _text("created_at"),
+        _text("finished_at", nullable=True),
+        _belongs("drafts", "post_id", "posts"),
+        _belongs("drafts", "author_id", "people"),
+        sa.CheckConstraint(
+            "status IN ('running', 'done', 'stopped', 'failed', 'interrupted')", name="ck_drafts_status"
+        ),
+        sa.CheckConstraint(
+            "state IN ('open', 'submitted', 'approved', 'returned', 'rejected')", name="ck_drafts_state"
+        ),
+        sa.CheckConstraint("state = 'open' OR version > 0", name="ck_drafts_reviewed_text_is_a_revision"),
+        sa.UniqueConstraint("id", "author_id", name="uq_drafts_id_author_id"),
+    )
+    op.create_index("ix_drafts_author_id", "drafts", ["author_id"])
+    op.create_index("ix_drafts_state", "drafts", ["state"])
+
+
+def _create_revisions() -> None:
+    op.create_table(
+        "revisions",
+        *_id("revisions"),
+        _integer("draft_id"),
+        _integer("version"),
+        _integer("person_id"),
+        *_sections(nullable=False),
+        _text("text_sha256"),
+        *_score("revisions"),
+        _text("created_at"),
+        _belongs("revisions", "draft_id", "drafts"),
+        _belongs("revisions", "person_id", "people"),
+        sa.CheckConstraint("version > 0", name="ck_revisions_version"),
+        sa.UniqueConstraint("draft_id", "version", name="uq_revisions_draft_id_version"),
+        sa.UniqueConstraint(
+            "draft_id",
+            "version",
+            "person_id",
+            "text_sha256",
+            name="uq_revisions_draft_id_version_person_id_text_sha256",
+        ),
+    )
+    op.create_table(
+        "stale_saves",
+        *_id("stale_saves"),
+        _integer("draft_id"),
+        _integer("base_version"),
+        _integer("person_id"),
+        *_sections(nullable=False),
+        _text("text_sha256"),
+        _text("created_at"),
+        _belongs("stale_saves", "draft_id", "drafts"),
+        _belongs("stale_saves", "person_id", "people"),
+        sa.UniqueConstraint(
+            "draft_id",
+            "base_version",
+            "person_id",
+            "text_sha256",
+            name="uq_stale_saves_draft_id_base_version_person_id_text_sha256",
+        ),
+    )
+
+
+def _create_reviews() -> None:
+    op.create_table(
+        "reviews",
+        *_id("reviews"),
+        _integer("draft_id"),
+        _integer("version"),
+        _text("text_sha256"),
+        _integer("author_id"),
+        _integer("editor_id"),
+        _integer("reviewer_id"),
+        _text("decision"),
+        _text("reason"),
+        _text("created_at"),
+        _belongs("reviews", "reviewer_id", "people"),
+        sa.ForeignKeyConstraint(
+            ["draft_id", "author_id"], ["drafts.id", "drafts.author_id"], name="fk_reviews_draft_id_author_id"
+        ),
+        sa.ForeignKeyConstraint(
+            ["draft_id", "version", "editor_id", "text_sha256"],
+            ["revisions.draft_id", "revisions.version", "revisions.person_id", "revisions.text_sha256"],
+            name="fk_reviews_draft_id_version_editor_id_text_sha256",
+        ),
+        sa.CheckConstraint("decision IN ('approve', 'return', 'reject', 'escalate')", name="ck_reviews_decision"),
+        sa.CheckConstraint("author_id <> reviewer_id", name="ck_reviews_author_reviews"),
+        sa.CheckConstraint("editor_id <> reviewer_id", name="ck_reviews_editor_reviews"),
+        sa.CheckConstraint("decision = 'approve' OR trim(reason) <> ''", name="ck_reviews_reason"),
+    )
+    op.create_index("ix_reviews_draft_id_version", "reviews", ["draft_id", "version"])
+
+
+def _create_audit_events() -> None:
+    op.create_table(
+        "audit_events",
+        *_id("audit_events"),
+        _text("code"),
+        _integer("person_id", nullable=True),
+        _integer("draft_id", nullable=True),
+        _integer("version", nullable=True),
+        _integer("count", nullable=True),
+        _text("created_at"),
+        _belongs("audit_events", "person_id", "people"),
+        _belongs("audit_events", "draft_id", "drafts"),
+    )

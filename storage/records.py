@@ -1,0 +1,165 @@
+"""What the store hands out: frozen copies of rows, with no way back into the database."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from app.chain import SECTIONS, FormatError, Response, render
+
+Status = Literal["running", "done", "stopped", "failed", "interrupted"]
+"""Of the generation job. `interrupted`: the desk ended while it ran; its partial text is kept."""
+
+State = Literal["open", "submitted", "approved", "returned", "rejected"]
+"""Of the text between its people."""
+
+Decision = Literal["approve", "return", "reject", "escalate"]
+
+View = Literal["to_review", "waiting", "returned", "approved", "rejected"]
+"""What a person can list: what others submitted, what one submitted oneself, what came back to oneself, and everybody's
+approved and rejected drafts."""
+
+
+def text_sha256(response: Response) -> str:
+    """The identity of a text: what an approval is bound to, and what an export checks."""
+    # A lone surrogate has a hash too; it is refused where it would be written.
+    return hashlib.sha256(render(response).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who works at this desk."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Post:
+    """The help-seeker's text, as cleaned at the door."""
+
+    id: int
+    title: str
+    description: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class StoredScore:
+    """A score with what gives it meaning: threshold passed or not, percentile among human answers, and its model."""
+
+    cosine: float
+    passed: bool
+    percentile: float
+    reward_sha256: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One generation job, and how far its people are with its text.
+
+    `sections` holds what the model wrote so far, also of an unfinished draft; a person's edits are revisions.
+    `version` is the number of the latest revision, 0 while nobody has saved one.
+    """
+
+    id: int
+    post: Post
+    author: Person
+    model_name: str
+    model_sha256: str
+    prompt_version: str
+    format_version: int
+    sampling: Mapping[str, int | float]
+    seed: int
+    status: Status
+    error_code: str | None
+    sections: Mapping[str, str]
+    timings: Mapping[str, int | float]
+    score: StoredScore | None
+    state: State
+    version: int
+    created_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def response(self) -> Response | None:
+        """What the model wrote, once it is a whole response."""
+        return whole(self.sections) if self.status == "done" else None
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A person's text of a draft; versions count from 1 and are never rewritten."""
+
+    draft_id: int
+    version: int
+    person: Person
+    response: Response
+    text_sha256: str
+    score: StoredScore | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class StaleSave:
+    """A text whose save was refused, because somebody else had saved since `base_version`."""
+
+    draft_id: int
+    base_version: int
+    person: Person
+    response: Response
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Review:
+    """One decision on the exact text of one version."""
+
+    draft_id: int
+    version: int
+    text_sha256: str
+    reviewer: Person
+    decision: Decision
+    reason: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class QueueItem:
+    """A line of a review list.
+
+    `excerpt` is the beginning of the post's description; `escalated` tells whether a
+    reviewer escalated this version.
+    """
+
+    draft_id: int
+    version: int
+    state: State
+    title: str
+    excerpt: str
+    author: Person
+    editor: Person
+    saved_at: datetime
+    escalated: bool
+
+
+@dataclass(frozen=True)
+class ApprovedItem:
+    """A text that a second person approved, found to be exactly the one they saw."""
+
+    draft_id: int
+    version: int
+    title: str
+    description: str
+    response: Response
+
+
+def whole(sections: Mapping[str, str]) -> Response | None:
+    """The sections as a response, or None where one is missing or breaks the format."""
+    try:
+        return Response(**{name: sections[name] for name in SECTIONS})
+    except (KeyError, FormatError):
+        return None

@@ -1,0 +1,218 @@
+"""The tables as the newest migration leaves them; a test holds the two together.
+
+Deciding rules stand in the database too: a review's author and editor are really those of the reviewed text (composite
+foreign keys) and neither is its reviewer (CHECK); a score is whole or absent; triggers, made by the migration, keep
+the APPEND_ONLY tables from every UPDATE and DELETE.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+from app.chain import SECTIONS
+from storage.errors import StorageError
+from storage.records import Decision, State, Status
+
+HEAD = "0001"
+"""The newest migration; lets an up-to-date database open without loading Alembic."""
+
+APPEND_ONLY = ("revisions", "stale_saves", "reviews", "audit_events")
+
+
+class Prose(TypeDecorator[str]):
+    """Text as people and models write it. Refuses what would come back cut or not at all."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Let through what UTF-8 and C strings can hold."""
+        if value is not None and ("\0" in value or any("\ud800" <= char <= "\udfff" for char in value)):
+            raise StorageError("text_not_storable")
+        return value
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware datetime, kept as ISO-8601 text in UTC."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        """Write it in UTC."""
+        return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
+        """Read it back, aware."""
+        return None if value is None else datetime.fromisoformat(value)
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _one_of(column: str, choices: Any) -> CheckConstraint:
+    names = ", ".join(f"'{name}'" for name in get_args(choices))
+    return CheckConstraint(f"{column} IN ({names})", name=column)
+
+
+def _sections(nullable: bool) -> list[Column[str]]:
+    return [Column(name, Prose, nullable=nullable) for name in SECTIONS]
+
+
+def _score() -> list[Column[Any] | CheckConstraint]:
+    return [
+        Column("cosine", Float),
+        Column("passed", Boolean),
+        Column("percentile", Float),
+        Column("reward_sha256", Text),
+        CheckConstraint(
+            "(cosine IS NULL) = (passed IS NULL) AND (cosine IS NULL) = (percentile IS NULL)"
+            " AND (cosine IS NULL) = (reward_sha256 IS NULL)",
+            name="score_whole",
+        ),
+    ]
+
+
+def _created_at() -> Column[datetime]:
+    return Column("created_at", Moment, nullable=False)
+
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Prose, nullable=False, unique=True),
+    _created_at(),
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("title", Prose, nullable=False),
+    Column("description", Prose, nullable=False),
+    Column("author_id", ForeignKey("people.id"), nullable=False),
+    _created_at(),
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("post_id", ForeignKey("posts.id"), nullable=False),
+    Column("author_id", ForeignKey("people.id"), nullable=False),
+    Column("model_name", Text, nullable=False),
+    Column("model_sha256", Text, nullable=False),
+    Column("prompt_version", Text, nullable=False),
+    Column("format_version", Integer, nullable=False),
+    Column("sampling", JSON, nullable=False),
+    Column("seed", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("error_code", Text),
+    *_sections(nullable=True),
+    Column("timings", JSON, nullable=False),
+    *_score(),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    _created_at(),
+    Column("finished_at", Moment),
+    _one_of("status", Status),
+    _one_of("state", State),
+    CheckConstraint("state = 'open' OR version > 0", name="reviewed_text_is_a_revision"),
+    UniqueConstraint("id", "author_id"),
+    Index(None, "author_id"),
+    Index(None, "state"),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("draft_id", ForeignKey("drafts.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    *_sections(nullable=False),
+    Column("text_sha256", Text, nullable=False),
+    *_score(),
+    _created_at(),
+    CheckConstraint("version > 0", name="version"),
+    UniqueConstraint("draft_id", "version"),
+    UniqueConstraint("draft_id", "version", "person_id", "text_sha256"),
+)
+
+stale_saves = Table(
+    "stale_saves",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("draft_id", ForeignKey("drafts.id"), nullable=False),
+    Column("base_version", Integer, nullable=False),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    *_sections(nullable=False),
+    Column("text_sha256", Text, nullable=False),
+    _created_at(),
+    UniqueConstraint("draft_id", "base_version", "person_id", "text_sha256"),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("draft_id", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("text_sha256", Text, nullable=False),
+    Column("author_id", Integer, nullable=False),
+    Column("editor_id", Integer, nullable=False),
+    Column("reviewer_id", ForeignKey("people.id"), nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("reason", Prose, nullable=False),
+    _created_at(),
+    _one_of("decision", Decision),
+    CheckConstraint("author_id <> reviewer_id", name="author_reviews"),
+    CheckConstraint("editor_id <> reviewer_id", name="editor_reviews"),
+    CheckConstraint("decision = 'approve' OR trim(reason) <> ''", name="reason"),
+    ForeignKeyConstraint(["draft_id", "author_id"], ["drafts.id", "drafts.author_id"]),
+    ForeignKeyConstraint(
+        ["draft_id", "version", "editor_id", "text_sha256"],
+        ["revisions.draft_id", "revisions.version", "revisions.person_id", "revisions.text_sha256"],
+    ),
+    Index(None, "draft_id", "version"),
+)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("code", Text, nullable=False),
+    Column("person_id", ForeignKey("people.id")),
+    Column("draft_id", ForeignKey("drafts.id")),
+    Column("version", Integer),
+    Column("count", Integer),
+    _created_at(),
+)

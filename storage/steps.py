@@ -1,0 +1,92 @@
+"""Steps inside a transaction that `storage.store` has opened: what several of its methods are made of."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Table, insert, update
+
+from app.chain import Response
+from storage import rows
+from storage.errors import StorageError
+from storage.records import Draft, Revision, StoredScore, text_sha256
+from storage.schema import audit_events, drafts, revisions
+from storage.states import after
+
+
+def now() -> datetime:
+    """For created_at and finished_at."""
+    return datetime.now(UTC)
+
+
+def add(connection: Connection, table: Table, **values: object) -> int:
+    """Insert one row and return its id."""
+    key = connection.execute(insert(table).values(values)).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def log(
+    connection: Connection,
+    code: str,
+    person_id: int | None = None,
+    draft_id: int | None = None,
+    version: int | None = None,
+    count: int | None = None,
+) -> None:
+    """Add to the audit trail, which holds a code and numbers and has no room for text."""
+    add(
+        connection,
+        audit_events,
+        code=code,
+        person_id=person_id,
+        draft_id=draft_id,
+        version=version,
+        count=count,
+        created_at=now(),
+    )
+
+
+def find_draft(connection: Connection, draft_id: int) -> Draft:
+    """One draft. Raises StorageError draft_unknown (draft_id)."""
+    row = connection.execute(rows.SELECT_DRAFT.where(drafts.c.id == draft_id)).mappings().first()
+    if row is None:
+        raise StorageError("draft_unknown", draft_id=draft_id)
+    return rows.to_draft(row)
+
+
+def draft_at(connection: Connection, draft_id: int, version: int) -> Draft:
+    """The draft, if `version` is its latest. Raises StorageError stale_revision (base, latest)."""
+    draft = find_draft(connection, draft_id)
+    if draft.version != version:
+        raise StorageError("stale_revision", base=version, latest=draft.version)
+    return draft
+
+
+def latest_revision(connection: Connection, draft: Draft) -> Revision | None:
+    """The text that counts, or None while only the model has written."""
+    query = rows.SELECT_REVISION.where(revisions.c.draft_id == draft.id, revisions.c.version == draft.version)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else rows.to_revision(row)
+
+
+def append_revision(
+    connection: Connection, draft: Draft, person_id: int, response: Response, score: StoredScore | None
+) -> Revision:
+    """Add the next version and let the draft's state follow."""
+    version = draft.version + 1
+    add(
+        connection,
+        revisions,
+        draft_id=draft.id,
+        version=version,
+        person_id=person_id,
+        **response.parts(),
+        text_sha256=text_sha256(response),
+        **rows.score_values(score),
+        created_at=now(),
+    )
+    state = after(draft.state, "save")
+    connection.execute(update(drafts).where(drafts.c.id == draft.id).values(version=version, state=state))
+    query = rows.SELECT_REVISION.where(revisions.c.draft_id == draft.id, revisions.c.version == version)
+    return rows.to_revision(connection.execute(query).mappings().one())

@@ -1,0 +1,339 @@
+"""The store: every question the desk asks of its database, and every change it makes.
+
+Texts leave as the records of `storage.records`; ids are plain integers. Who may do what, and when, is decided here
+inside the transaction that does it, and once more by the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal, get_args
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.sqlite import insert as insert_or
+
+from app.chain import FORMAT_VERSION, PROMPT_VERSION, SECTIONS, Response
+from storage import rows, steps
+from storage.database import Database
+from storage.errors import StorageError
+from storage.migrate import migrate
+from storage.records import (
+    ApprovedItem,
+    Decision,
+    Draft,
+    Person,
+    Post,
+    QueueItem,
+    Review,
+    Revision,
+    StaleSave,
+    StoredScore,
+    View,
+    text_sha256,
+)
+from storage.schema import drafts, people, posts, reviews, revisions, stale_saves
+from storage.states import after
+
+
+class Store:
+    """One data folder. Safe to share between threads.
+
+    Every method is one transaction; what it returned from is on disk. Every method may raise StorageError disk_full,
+    database_locked, database_corrupt, folder_read_only (folder) and text_not_storable (a NUL or a lone surrogate).
+    """
+
+    def __init__(self, database: Database):
+        self._database = database
+
+    @classmethod
+    def open(cls, data_dir: Path, *, beside_desk: bool = False) -> Store:
+        """Open or create the database in `data_dir`; bring its schema up to date after a verified backup copy.
+
+        Drafts still `running` become `interrupted`, their partial text kept; unless `beside_desk`: then another process
+        is the desk and may be drafting (the export verb).
+
+        Raises:
+            StorageError: newer_schema (found, known), and as every method.
+        """
+        database = Database(data_dir)
+        try:
+            database.check()
+            migrate(database)
+            store = cls(database)
+            if not beside_desk:
+                store._interrupt_running()
+        except BaseException:
+            database.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        """Release the database file."""
+        self._database.close()
+
+    def _interrupt_running(self) -> None:
+        with self._database.write() as connection:
+            connection.execute(
+                update(drafts).where(drafts.c.status == "running").values(status="interrupted", finished_at=steps.now())
+            )
+
+    # People, posts, drafts
+
+    def person(self, name: str) -> Person:
+        """The person of that name, made known if new."""
+        find = select(people.c.id).where(people.c.name == name)
+        with self._database.read() as connection:
+            known = connection.execute(find).scalar()
+        if known is None:
+            with self._database.write() as connection:
+                connection.execute(
+                    insert_or(people).on_conflict_do_nothing(), {"name": name, "created_at": steps.now()}
+                )
+                known = connection.execute(find).scalar_one()
+        return Person(known, name)
+
+    def add_post(self, title: str, description: str, author_id: int) -> Post:
+        """Keep a cleaned post."""
+        created_at = steps.now()
+        with self._database.write() as connection:
+            post_id = steps.add(
+                connection, posts, title=title, description=description, author_id=author_id, created_at=created_at
+            )
+        return Post(post_id, title, description, created_at)
+
+    def start_draft(
+        self,
+        post_id: int,
+        author_id: int,
+        *,
+        model_name: str,
+        model_sha256: str,
+        sampling: Mapping[str, int | float],
+        seed: int,
+    ) -> Draft:
+        """A draft that begins to run now, with this process's prompt and format versions."""
+        with self._database.write() as connection:
+            draft_id = steps.add(
+                connection,
+                drafts,
+                post_id=post_id,
+                author_id=author_id,
+                model_name=model_name,
+                model_sha256=model_sha256,
+                prompt_version=PROMPT_VERSION,
+                format_version=FORMAT_VERSION,
+                sampling=dict(sampling),
+                seed=seed,
+                status="running",
+                timings={},
+                state="open",
+                version=0,
+                created_at=steps.now(),
+            )
+            steps.log(connection, "draft_started", author_id, draft_id)
+            return steps.find_draft(connection, draft_id)
+
+    def save_progress(self, draft_id: int, sections: Mapping[str, str]) -> None:
+        """Keep the sections written so far of a running draft; cheap, meant for twice a second."""
+        with self._database.write() as connection:
+            # The status too: a second desk, opened by mistake, may have called this draft interrupted.
+            connection.execute(
+                update(drafts)
+                .where(drafts.c.id == draft_id, drafts.c.status.in_(("running", "interrupted")))
+                .values(status="running", finished_at=None, **_known(sections))
+            )
+
+    def finish_draft(
+        self,
+        draft_id: int,
+        status: Literal["done", "stopped", "failed"],
+        sections: Mapping[str, str],
+        *,
+        timings: Mapping[str, int | float] | None = None,
+        score: StoredScore | None = None,
+        error_code: str | None = None,
+    ) -> Draft:
+        """End the job with its last sections."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(drafts)
+                .where(drafts.c.id == draft_id)
+                .values(
+                    status=status,
+                    error_code=error_code,
+                    timings=dict(timings or {}),
+                    finished_at=steps.now(),
+                    **_known(sections),
+                    **rows.score_values(score),
+                )
+            )
+            draft = steps.find_draft(connection, draft_id)
+            steps.log(connection, f"draft_{status}", draft.author.id, draft_id)
+            return draft
+
+    def draft(self, draft_id: int) -> Draft:
+        """One draft. Raises StorageError draft_unknown (draft_id)."""
+        with self._database.read() as connection:
+            return steps.find_draft(connection, draft_id)
+
+    def latest_draft_of(self, person_id: int) -> Draft | None:
+        """What a page re-attaches to after a reload."""
+        return next(iter(self.recent_drafts(person_id, limit=1)), None)
+
+    def recent_drafts(self, person_id: int, limit: int = 20) -> list[Draft]:
+        """A person's own drafts, newest first."""
+        query = rows.SELECT_DRAFT.where(drafts.c.author_id == person_id).order_by(drafts.c.id.desc()).limit(limit)
+        with self._database.read() as connection:
+            return [rows.to_draft(row) for row in connection.execute(query).mappings()]
+
+    # Revisions
+
+    def save_revision(
+        self,
+        draft_id: int,
+        base_version: int,
+        person_id: int,
+        response: Response,
+        score: StoredScore | None = None,
+    ) -> Revision:
+        """Append a person's text. The same text as the latest revision makes no new version: that one is returned.
+
+        `base_version` is the version the person began from; 0 is the model's draft. An approved, submitted or rejected
+        draft is open again afterwards; a returned one stays returned.
+
+        Raises:
+            StorageError: stale_revision (base, latest), after the refused text was put into `stale_saves`.
+        """
+        sha256 = text_sha256(response)
+        with self._database.write() as connection:
+            draft = steps.find_draft(connection, draft_id)
+            latest = steps.latest_revision(connection, draft)
+            if latest is not None and latest.text_sha256 == sha256:
+                return latest
+            if draft.version == base_version:
+                return steps.append_revision(connection, draft, person_id, response, score)
+            text = dict(response.parts(), text_sha256=sha256, created_at=steps.now())
+            connection.execute(
+                insert_or(stale_saves).on_conflict_do_nothing(),
+                {"draft_id": draft_id, "base_version": base_version, "person_id": person_id, **text},
+            )
+            steps.log(connection, "save_refused", person_id, draft_id, draft.version)
+        raise StorageError("stale_revision", base=base_version, latest=draft.version)
+
+    def latest_revision(self, draft_id: int) -> Revision | None:
+        """The text that counts, or None while only the model has written."""
+        with self._database.read() as connection:
+            return steps.latest_revision(connection, steps.find_draft(connection, draft_id))
+
+    def revisions(self, draft_id: int) -> list[Revision]:
+        """All versions, oldest first."""
+        query = rows.SELECT_REVISION.where(revisions.c.draft_id == draft_id).order_by(revisions.c.version)
+        with self._database.read() as connection:
+            return [rows.to_revision(row) for row in connection.execute(query).mappings()]
+
+    def stale_saves(self, draft_id: int) -> list[StaleSave]:
+        """Texts whose save was refused, oldest first."""
+        query = rows.SELECT_STALE_SAVE.where(stale_saves.c.draft_id == draft_id).order_by(stale_saves.c.id)
+        with self._database.read() as connection:
+            return [rows.to_stale_save(row) for row in connection.execute(query).mappings()]
+
+    # Review
+
+    def submit(self, draft_id: int, version: int, person_id: int) -> Draft:
+        """Hand the text to a second person. Version 0, the model's own text, becomes revision 1 by who submits it.
+
+        Raises:
+            StorageError: stale_revision (base, latest), wrong_state (state, action), draft_incomplete (draft_id).
+        """
+        with self._database.write() as connection:
+            draft = steps.draft_at(connection, draft_id, version)
+            state = after(draft.state, "submit")
+            if version == 0:
+                if draft.response is None:
+                    raise StorageError("draft_incomplete", draft_id=draft_id)
+                steps.append_revision(connection, draft, person_id, draft.response, draft.score)
+            connection.execute(update(drafts).where(drafts.c.id == draft_id).values(state=state))
+            steps.log(connection, "submitted", person_id, draft_id, max(version, 1))
+            return steps.find_draft(connection, draft_id)
+
+    def queue(self, view: View, person_id: int, limit: int = 50, offset: int = 0) -> list[QueueItem]:
+        """One list as this person sees it, oldest save first."""
+        query = rows.select_queue(view, person_id).limit(limit).offset(offset)
+        with self._database.read() as connection:
+            return [rows.to_queue_item(row) for row in connection.execute(query).mappings()]
+
+    def counts(self, person_id: int) -> dict[View, int]:
+        """How long each list of `queue` is."""
+        views: tuple[View, ...] = get_args(View)
+        with self._database.read() as connection:
+            return {
+                view: connection.execute(
+                    select(func.count()).select_from(rows.select_queue(view, person_id).subquery())
+                ).scalar_one()
+                for view in views
+            }
+
+    def decide(
+        self, draft_id: int, version: int, text_sha256: str, reviewer_id: int, decision: Decision, reason: str
+    ) -> Draft:
+        """Record a second person's decision on exactly this text.
+
+        Raises:
+            StorageError: stale_revision (base, latest), wrong_state (state, action), own_review (by the author or the
+                last editor), reason_missing (every decision but approve needs one).
+        """
+        with self._database.write() as connection:
+            draft = steps.draft_at(connection, draft_id, version)
+            text = steps.latest_revision(connection, draft)
+            state = after(draft.state, decision)
+            if text is None or text.text_sha256 != text_sha256:
+                raise StorageError("stale_revision", base=version, latest=draft.version)
+            if reviewer_id in (draft.author.id, text.person.id):
+                raise StorageError("own_review")
+            if decision != "approve" and not reason.strip():
+                raise StorageError("reason_missing")
+            steps.add(
+                connection,
+                reviews,
+                draft_id=draft_id,
+                version=version,
+                text_sha256=text_sha256,
+                author_id=draft.author.id,
+                editor_id=text.person.id,
+                reviewer_id=reviewer_id,
+                decision=decision,
+                reason=reason.strip(),
+                created_at=steps.now(),
+            )
+            connection.execute(update(drafts).where(drafts.c.id == draft_id).values(state=state))
+            steps.log(connection, f"review_{decision}", reviewer_id, draft_id, version)
+            return steps.find_draft(connection, draft_id)
+
+    def reviews(self, draft_id: int) -> list[Review]:
+        """All decisions, oldest first."""
+        query = rows.SELECT_REVIEW.where(reviews.c.draft_id == draft_id).order_by(reviews.c.id)
+        with self._database.read() as connection:
+            return [rows.to_review(row) for row in connection.execute(query).mappings()]
+
+    def approved_items(self) -> Iterator[ApprovedItem]:
+        """Every approved text, by draft id, as they stand at one moment.
+
+        Raises:
+            StorageError: export_mismatch (draft_id), if a text is not, to the letter, the one that was approved.
+        """
+        with self._database.read() as connection:
+            for row in connection.execute(rows.SELECT_APPROVED).mappings():
+                item = rows.to_approved_item(row)
+                if item is None:
+                    raise StorageError("export_mismatch", draft_id=row["draft_id"])
+                yield item
+
+    def log_export(self, count: int) -> None:
+        """Note that `count` approved texts are about to leave the database."""
+        with self._database.write() as connection:
+            steps.log(connection, "export", count=count)
+
+
+def _known(sections: Mapping[str, str]) -> dict[str, str]:
+    return {name: sections[name] for name in SECTIONS if name in sections}

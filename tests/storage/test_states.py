@@ -1,0 +1,314 @@
+"""Two people, one text: who may do what when, in the use cases and in the schema."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import get_args
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from app.chain import Response
+from storage.database import FILE_NAME
+from storage.errors import StorageError
+from storage.records import Decision, State
+from storage.states import Action, after
+from storage.store import Store
+
+ACTIONS = ("save", "submit", *get_args(Decision))
+
+ALLOWED = {
+    "open": {"save": "open", "submit": "submitted"},
+    "submitted": {
+        "save": "open",
+        "approve": "approved",
+        "return": "returned",
+        "reject": "rejected",
+        "escalate": "submitted",
+    },
+    "approved": {"save": "open"},
+    "returned": {"save": "returned", "submit": "submitted"},
+    "rejected": {"save": "open"},
+}
+
+
+def act(store: Store, draft_id: int, action: Action, author: int, reviewer: int) -> State:
+    """Do one thing to the latest version, as the person who does such things."""
+    draft = store.draft(draft_id)
+    if action == "save":
+        text = Response("一", "二", "三", "四", f"在第 {draft.version} 版之后")
+        store.save_revision(draft_id, draft.version, author, text)
+        return store.draft(draft_id).state
+    if action == "submit":
+        return store.submit(draft_id, draft.version, author).state
+    latest = store.latest_revision(draft_id)
+    assert latest is not None
+    return store.decide(draft_id, draft.version, latest.text_sha256, reviewer, action, "理由").state
+
+
+ROADS: dict[State, tuple[Action, ...]] = {
+    "open": ("save",),
+    "submitted": ("save", "submit"),
+    "approved": ("save", "submit", "approve"),
+    "returned": ("save", "submit", "return"),
+    "rejected": ("save", "submit", "reject"),
+}
+
+
+@pytest.mark.parametrize("state", get_args(State))
+def test_every_action_in_every_state(store, people, new_draft, state):
+    for action in ACTIONS:
+        draft = new_draft()
+        for step in ROADS[state]:
+            act(store, draft.id, step, people.author.id, people.reviewer.id)
+        before = store.draft(draft.id)
+        assert before.state == state
+        if action in ALLOWED[state]:
+            assert act(store, draft.id, action, people.author.id, people.reviewer.id) == ALLOWED[state][action]
+        else:
+            with pytest.raises(StorageError) as refused:
+                act(store, draft.id, action, people.author.id, people.reviewer.id)
+            assert refused.value.code == "wrong_state"
+            assert refused.value.values == {"state": state, "action": action}
+            assert store.draft(draft.id) == before
+
+
+def test_only_a_submitted_text_can_become_approved():
+    sources = {state for state in get_args(State) for action in ACTIONS if _leads(state, action) == "approved"}
+    assert sources == {"submitted"}
+
+
+def _leads(state, action):
+    try:
+        return after(state, action)
+    except StorageError:
+        return None
+
+
+def test_submitting_the_models_own_text_makes_it_a_revision(store, people, new_draft, text):
+    draft = store.submit(new_draft().id, 0, people.author.id)
+    assert (draft.state, draft.version) == ("submitted", 1)
+    revision = store.latest_revision(draft.id)
+    assert revision is not None
+    assert (revision.response, revision.person) == (text("模型写的回信"), people.author)
+
+
+def test_an_unfinished_draft_cannot_be_submitted(store, people):
+    post = store.add_post("", "信", people.author.id)
+    draft = store.start_draft(post.id, people.author.id, model_name="m", model_sha256="0", sampling={}, seed=0)
+    store.finish_draft(draft.id, "stopped", {"L1": "半句"})
+    with pytest.raises(StorageError) as refused:
+        store.submit(draft.id, 0, people.author.id)
+    assert refused.value.code == "draft_incomplete"
+
+
+def test_neither_author_nor_last_editor_decides(store, people, new_draft, text):
+    draft = new_draft()
+    edited = store.save_revision(draft.id, 0, people.other.id, text("由第三人改过"))
+    store.submit(draft.id, 1, people.author.id)
+    for person in (people.author, people.other):
+        for decision in get_args(Decision):
+            with pytest.raises(StorageError) as refused:
+                store.decide(draft.id, 1, edited.text_sha256, person.id, decision, "理由")
+            assert refused.value.code == "own_review"
+    assert store.reviews(draft.id) == []
+    assert store.decide(draft.id, 1, edited.text_sha256, people.reviewer.id, "approve", "").state == "approved"
+
+
+def test_raw_sql_cannot_approve_for_author_or_editor_either(tmp_path, store, people, new_draft, text):
+    draft = new_draft()
+    edited = store.save_revision(draft.id, 0, people.other.id, text("由第三人改过"))
+    store.submit(draft.id, 1, people.author.id)
+    author, reviewer, editor = people.author.id, people.reviewer.id, people.other.id
+    forged = {
+        "author approves": (edited.text_sha256, author, editor, author),
+        "editor approves": (edited.text_sha256, author, editor, editor),
+        "author under another's name": (edited.text_sha256, reviewer, editor, author),
+        "editor under another's name": (edited.text_sha256, author, reviewer, editor),
+        "another text": ("0" * 64, author, editor, reviewer),
+    }
+    insert = (
+        "INSERT INTO reviews (draft_id, version, text_sha256, author_id, editor_id, reviewer_id, decision, reason,"
+        " created_at) VALUES (?, 1, ?, ?, ?, ?, 'approve', '', '2026-01-01')"
+    )
+    with closing(sqlite3.connect(tmp_path / "data" / FILE_NAME)) as raw:
+        raw.execute("PRAGMA foreign_keys=ON")
+        for row in forged.values():
+            with pytest.raises(sqlite3.IntegrityError):
+                raw.execute(insert, (draft.id, *row))
+        raw.execute(insert, (draft.id, edited.text_sha256, author, editor, reviewer))
+
+
+def test_a_decision_other_than_approval_needs_a_reason(store, people, new_draft):
+    draft = store.submit(new_draft().id, 0, people.author.id)
+    text = store.latest_revision(draft.id)
+    for decision in ("return", "reject", "escalate"):
+        with pytest.raises(StorageError) as refused:
+            store.decide(draft.id, 1, text.text_sha256, people.reviewer.id, decision, " \n")
+        assert refused.value.code == "reason_missing"
+    returned = store.decide(draft.id, 1, text.text_sha256, people.reviewer.id, "return", " 请补充 ")
+    assert returned.state == "returned"
+    assert [review.reason for review in store.reviews(draft.id)] == ["请补充"]
+
+
+def test_an_edit_after_approval_undoes_it(store, people, new_draft, text):
+    draft = store.submit(new_draft().id, 0, people.author.id)
+    shown = store.latest_revision(draft.id)
+    store.decide(draft.id, 1, shown.text_sha256, people.reviewer.id, "approve", "")
+    # An autosave of what stands there is no edit.
+    store.save_revision(draft.id, 1, people.author.id, shown.response)
+    assert store.draft(draft.id).state == "approved"
+    assert [item.response for item in store.approved_items()] == [shown.response]
+    store.save_revision(draft.id, 1, people.author.id, text("改了一个字"))
+    assert store.draft(draft.id).state == "open"
+    assert list(store.approved_items()) == []
+
+
+def test_a_decision_on_a_text_that_has_changed_is_refused(store, people, new_draft, text):
+    draft = store.submit(new_draft().id, 0, people.author.id)
+    shown = store.latest_revision(draft.id)
+    store.save_revision(draft.id, 1, people.author.id, text("悄悄改掉"))
+    store.submit(draft.id, 2, people.author.id)
+    for version in (1, 2):
+        with pytest.raises(StorageError) as refused:
+            store.decide(draft.id, version, shown.text_sha256, people.reviewer.id, "approve", "")
+        assert refused.value.code == "stale_revision"
+    assert store.draft(draft.id).state == "submitted"
+
+
+def test_of_two_reviewers_at_once_one_decides(store, people, new_draft):
+    draft = store.submit(new_draft().id, 0, people.author.id)
+    sha256 = store.latest_revision(draft.id).text_sha256
+    gate, refusals = threading.Barrier(2), []
+
+    def decide(reviewer: int, decision: Decision) -> None:
+        gate.wait()
+        try:
+            store.decide(draft.id, 1, sha256, reviewer, decision, "理由")
+        except StorageError as error:
+            refusals.append(error.code)
+
+    threads = [
+        threading.Thread(target=decide, args=(people.reviewer.id, "approve")),
+        threading.Thread(target=decide, args=(people.other.id, "reject")),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (review,) = store.reviews(draft.id)
+    assert refusals == ["wrong_state"]
+    assert store.draft(draft.id).state == {"approve": "approved", "reject": "rejected"}[review.decision]
+
+
+def test_each_list_holds_what_its_reader_can_act_on(store, people, new_draft, text):
+    waiting = store.submit(new_draft().id, 0, people.author.id)
+    edited = new_draft()
+    store.save_revision(edited.id, 0, people.reviewer.id, text("审核者自己改的"))
+    store.submit(edited.id, 1, people.author.id)
+    returned = new_draft()
+    for action in ROADS["returned"]:
+        act(store, returned.id, action, people.author.id, people.reviewer.id)
+    new_draft()  # nobody has submitted it: on no list
+
+    def ids(view, person):
+        return [item.draft_id for item in store.queue(view, person.id)]
+
+    assert ids("to_review", people.reviewer) == [waiting.id]
+    assert ids("to_review", people.other) == [waiting.id, edited.id]
+    assert ids("to_review", people.author) == []
+    assert ids("waiting", people.author) == [waiting.id, edited.id]
+    assert ids("waiting", people.reviewer) == [edited.id]
+    assert ids("returned", people.author) == [returned.id]
+    assert ids("returned", people.reviewer) == []
+    assert store.counts(people.other.id) == {"to_review": 2, "waiting": 0, "returned": 0, "approved": 0, "rejected": 0}
+    assert store.queue("to_review", people.other.id, limit=1, offset=1)[0].draft_id == edited.id
+    sha256 = store.latest_revision(waiting.id).text_sha256
+    store.decide(waiting.id, 1, sha256, people.reviewer.id, "escalate", "需要督导")
+    (line,) = store.queue("to_review", people.reviewer.id)
+    assert line.escalated and line.state == "submitted"
+    assert (line.title, line.excerpt, line.author) == ("最近很累", "每天加班到很晚，不知道为了什么。", people.author)
+
+
+class TwoPeople(RuleBasedStateMachine):
+    """Three people do anything at any time, with fresh and with outdated versions in hand."""
+
+    def __init__(self):
+        super().__init__()
+        self.folder = TemporaryDirectory()
+        self.store = Store.open(Path(self.folder.name))
+        self.people = [self.store.person(name) for name in "甲乙丙"]
+        post = self.store.add_post("", "信", self.people[0].id)
+        draft = self.store.start_draft(
+            post.id, self.people[0].id, model_name="m", model_sha256="0", sampling={}, seed=0
+        )
+        self.store.finish_draft(draft.id, "done", Response("1", "2", "3", "4", "模型").parts())
+        self.draft_id = draft.id
+        self.typed: set[str] = set()
+
+    def teardown(self):
+        self.store.close()
+        self.folder.cleanup()
+
+    @rule(person=st.integers(0, 2), answer=st.sampled_from("一二三"), behind=st.integers(0, 1))
+    def save(self, person, answer, behind):
+        base = max(self.store.draft(self.draft_id).version - behind, 0)
+        self.typed.add(answer)
+        try:
+            self.store.save_revision(self.draft_id, base, self.people[person].id, Response("1", "2", "3", "4", answer))
+        except StorageError as refused:
+            assert refused.code == "stale_revision"
+
+    @rule(person=st.integers(0, 2), behind=st.integers(0, 1))
+    def submit(self, person, behind):
+        version = self.store.draft(self.draft_id).version - behind
+        try:
+            self.store.submit(self.draft_id, version, self.people[person].id)
+        except StorageError as refused:
+            assert refused.code in ("stale_revision", "wrong_state")
+
+    @rule(person=st.integers(0, 2), decision=st.sampled_from(get_args(Decision)), nth=st.integers(-2, -1))
+    def decide(self, person, decision, nth):
+        shown = self.store.revisions(self.draft_id)
+        if len(shown) < -nth:
+            return
+        text = shown[nth]
+        try:
+            self.store.decide(self.draft_id, text.version, text.text_sha256, self.people[person].id, decision, "理由")
+        except StorageError as refused:
+            assert refused.code in ("stale_revision", "wrong_state", "own_review")
+
+    @invariant()
+    def approved_means_a_second_person_saw_exactly_this(self):
+        draft, text = self.store.draft(self.draft_id), self.store.latest_revision(self.draft_id)
+        approvals = [
+            review
+            for review in self.store.reviews(self.draft_id)
+            if review.decision == "approve" and review.version == draft.version
+        ]
+        assert (draft.state == "approved") == bool(approvals)
+        for review in approvals:
+            assert text is not None and review.text_sha256 == text.text_sha256
+            assert review.reviewer not in (draft.author, text.person)
+        exported = [item.response for item in self.store.approved_items()]
+        assert exported == ([text.response] if approvals and text else [])
+
+    @invariant()
+    def no_typed_text_is_lost(self):
+        kept = [*self.store.revisions(self.draft_id), *self.store.stale_saves(self.draft_id)]
+        assert self.typed <= {item.response.answer for item in kept}
+        assert [r.version for r in self.store.revisions(self.draft_id)] == list(
+            range(1, self.store.draft(self.draft_id).version + 1)
+        )
+
+
+TestTwoPeople = TwoPeople.TestCase
+TestTwoPeople.settings = settings(
+    max_examples=40, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+)

@@ -1,0 +1,166 @@
+"""Drafts and revisions: what is kept, what is refused, and that a refusal keeps the text too."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from app.chain import FORMAT_VERSION, PROMPT_VERSION, SECTIONS
+from storage.errors import StorageError
+from storage.records import Revision, StoredScore
+from storage.store import Store
+
+SCORE = StoredScore(0.61, True, 0.4, "f" * 64)
+
+
+def test_a_draft_comes_back_as_it_was_made(store, people, text):
+    post = store.add_post("题", "信\n第二行", people.author.id)
+    started = store.start_draft(
+        post.id, people.author.id, model_name="tiny", model_sha256="a" * 64, sampling={"temperature": 0.7}, seed=3
+    )
+    assert (started.status, started.version, started.sections, started.response) == ("running", 0, {}, None)
+    finished = store.finish_draft(
+        started.id, "done", text("好").parts(), timings={"decode_tokens": 9, "decode_s": 0.5}, score=SCORE
+    )
+    assert store.draft(started.id) == finished
+    assert finished.response == text("好")
+    assert finished.score == SCORE
+    assert finished.timings == {"decode_tokens": 9, "decode_s": 0.5}
+    assert finished.post == post
+    assert (finished.prompt_version, finished.format_version) == (PROMPT_VERSION, FORMAT_VERSION)
+    assert finished.finished_at is not None and finished.finished_at >= started.created_at
+
+
+def test_a_name_is_one_person(store):
+    assert store.person("小林") == store.person("小林") != store.person("小陈")
+
+
+def test_the_page_finds_its_latest_draft(store, people, new_draft):
+    assert store.latest_draft_of(people.author.id) is None
+    first, second = new_draft(), new_draft()
+    assert store.latest_draft_of(people.author.id) == second
+    assert store.recent_drafts(people.author.id) == [second, first]
+    assert store.recent_drafts(people.reviewer.id) == []
+
+
+def test_progress_of_a_draft_that_was_running_survives_as_interrupted(tmp_path: Path):
+    store = Store.open(tmp_path)
+    author = store.person("作者")
+    post = store.add_post("", "信", author.id)
+    draft = store.start_draft(post.id, author.id, model_name="m", model_sha256="0", sampling={}, seed=0)
+    store.save_progress(draft.id, {"L1": "写了一半"})
+    beside = Store.open(tmp_path, beside_desk=True)
+    assert beside.draft(draft.id).status == "running"
+    beside.close()
+    store.close()
+    reopened = Store.open(tmp_path)
+    kept = reopened.draft(draft.id)
+    assert (kept.status, kept.sections, kept.response) == ("interrupted", {"L1": "写了一半"}, None)
+    reopened.close()
+
+
+def test_late_progress_does_not_reopen_a_finished_draft(store, new_draft):
+    draft = new_draft()
+    store.save_progress(draft.id, {"answer": "迟到的字"})
+    assert store.draft(draft.id) == draft
+
+
+def test_revisions_count_up_and_the_same_text_makes_none(store, people, new_draft, text):
+    draft = new_draft()
+    first = store.save_revision(draft.id, 0, people.author.id, text("一"), SCORE)
+    again = store.save_revision(draft.id, 1, people.author.id, text("一"))
+    # The acknowledgement was lost, and the page sends the same save once more.
+    resent = store.save_revision(draft.id, 0, people.author.id, text("一"))
+    second = store.save_revision(draft.id, 1, people.other.id, text("二"))
+    assert first == again == resent
+    assert store.revisions(draft.id) == [first, second]
+    assert [revision.version for revision in store.revisions(draft.id)] == [1, 2]
+    assert store.latest_revision(draft.id) == second
+    assert store.draft(draft.id).version == 2
+    assert store.draft(draft.id).response == text("模型写的回信")
+    assert store.stale_saves(draft.id) == []
+    assert first.score == SCORE
+
+
+def test_a_stale_save_is_refused_and_both_texts_are_kept(store, people, new_draft, text):
+    draft = new_draft()
+    store.save_revision(draft.id, 0, people.author.id, text("先到"))
+    for _ in range(2):  # the page tries again: the text is kept once
+        with pytest.raises(StorageError) as refused:
+            store.save_revision(draft.id, 0, people.other.id, text("后到"))
+    assert (refused.value.code, refused.value.values) == ("stale_revision", {"base": 0, "latest": 1})
+    assert [revision.response for revision in store.revisions(draft.id)] == [text("先到")]
+    (stale,) = store.stale_saves(draft.id)
+    assert (stale.response, stale.person, stale.base_version) == (text("后到"), people.other, 0)
+
+
+def test_two_people_race_and_no_text_is_lost(tmp_path, store, people, new_draft, text):
+    draft = new_draft()
+    stores = [store, Store.open(tmp_path / "data", beside_desk=True)]
+    outcomes: list[Revision | StorageError] = []
+
+    def save(which: int, base: int, gate: threading.Barrier) -> None:
+        person = (people.author, people.other)[which]
+        gate.wait()
+        try:
+            outcomes.append(stores[which].save_revision(draft.id, base, person.id, text(f"{base} 由 {which}")))
+        except StorageError as error:
+            outcomes.append(error)
+
+    for base in range(10):
+        gate = threading.Barrier(2)
+        threads = [threading.Thread(target=save, args=(which, base, gate)) for which in (0, 1)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    refused = [outcome for outcome in outcomes if isinstance(outcome, StorageError)]
+    assert [error.code for error in refused] == ["stale_revision"] * 10
+    assert [revision.version for revision in store.revisions(draft.id)] == list(range(1, 11))
+    kept = {item.response.answer for item in [*store.revisions(draft.id), *store.stale_saves(draft.id)]}
+    assert kept == {f"{base} 由 {which}" for base in range(10) for which in (0, 1)}
+    stores[1].close()
+
+
+@pytest.mark.parametrize("bad", ["有\0字符", "有\ud800字符", "\udfff"])
+def test_text_that_cannot_be_stored_is_refused_by_name(store, people, new_draft, text, bad):
+    draft = new_draft()
+    attempts = [
+        lambda: store.person(bad),
+        lambda: store.add_post("题", bad, people.author.id),
+        lambda: store.save_progress(draft.id, {"L1": bad}),
+        lambda: store.finish_draft(draft.id, "done", {"answer": bad}),
+    ]
+    for attempt in attempts:
+        with pytest.raises(StorageError) as refused:
+            attempt()
+        assert refused.value.code == "text_not_storable"
+    assert store.draft(draft.id) == draft
+
+
+def test_a_revision_with_nul_or_surrogate_is_refused_and_nothing_changes(store, people, new_draft, text):
+    draft = new_draft()
+    for bad in ("有\0字符", "有\ud800字符"):
+        with pytest.raises(StorageError) as refused:
+            store.save_revision(draft.id, 0, people.author.id, text(bad))
+        assert refused.value.code == "text_not_storable"
+    assert store.draft(draft.id) == draft
+    assert store.revisions(draft.id) == []
+
+
+def test_every_character_that_may_be_stored_comes_back(store, people, new_draft, text):
+    draft = new_draft()
+    odd = "👩‍👩‍👧 \u2028\u0085\u000b 𠮷 e\u0301 '\"; DROP TABLE people;-- %_\\"
+    store.save_revision(draft.id, 0, people.author.id, text(f"甲{odd}乙"))
+    revision = store.latest_revision(draft.id)
+    assert revision is not None
+    assert revision.response == text(f"甲{odd}乙")
+    assert set(revision.response.parts()) == set(SECTIONS)
+
+
+def test_an_unknown_draft_has_a_name_for_it(store):
+    with pytest.raises(StorageError) as unknown:
+        store.draft(404)
+    assert (unknown.value.code, unknown.value.values) == ("draft_unknown", {"draft_id": 404})
