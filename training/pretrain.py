@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import torch
@@ -105,6 +106,28 @@ def optimizers(model: Qwen3ForCausalLM, recipe: PretrainRecipe) -> list[torch.op
     ]
 
 
+def _log_from(path: Path, first: int) -> TextIO:
+    """The metrics file, opened to go on after step `first`; what a killed run logged past its saved state is dropped."""
+    lines = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
+    path.write_text("".join(lines[:first]), "utf-8")
+    return path.open("a", encoding="utf-8")
+
+
+def _take_step(
+    forward: Callable, model: Qwen3ForCausalLM, steppers: list[torch.optim.Optimizer], window: torch.Tensor
+) -> float:
+    """One update from a window (B, T+1); returns the mean loss in nats a token."""
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = forward(input_ids=window[:, :-1], use_cache=False).logits  # (B, T, V)
+    loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), window[:, 1:].flatten())
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    for stepper in steppers:
+        stepper.step()
+        stepper.zero_grad(set_to_none=True)
+    return loss.item()
+
+
 def pretrain(recipe: Recipe, data: Path, run: Path) -> Path:
     """Train from scratch, or go on where the run folder stopped; returns the folder of the finished model."""
     settings = recipe.pretrain
@@ -116,6 +139,7 @@ def pretrain(recipe: Recipe, data: Path, run: Path) -> Path:
     torch.manual_seed(recipe.seed)
     model = Qwen3ForCausalLM._from_config(model_config(recipe.model, tokenizer), attn_implementation="eager")
     steppers = optimizers(model, settings)
+    peaks = [[group["lr"] for group in stepper.param_groups] for stepper in steppers]
     state_file = out / "state.pt"
     first = 0
     if state_file.exists():
@@ -124,36 +148,26 @@ def pretrain(recipe: Recipe, data: Path, run: Path) -> Path:
         for stepper, saved in zip(steppers, state["optimizers"], strict=True):
             stepper.load_state_dict(saved)
         first = state["step"]
-    peaks = [[group["lr"] for group in stepper.param_groups] for stepper in optimizers(model, settings)]
 
     forward = torch.compile(model) if settings.compile else model
-    log = (out / "metrics.jsonl").open("a", encoding="utf-8")
     source = batches(tokens, settings, recipe.seed, first)
-    for step in range(first, settings.steps):
-        began = time.monotonic()
-        window = next(source)
-        for stepper, peak in zip(steppers, peaks, strict=True):
-            for group, lr in zip(stepper.param_groups, peak, strict=True):
-                group["lr"] = lr * rate(step, settings)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = forward(input_ids=window[:, :-1], use_cache=False).logits  # (B, T, V)
-        loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), window[:, 1:].flatten())
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for stepper in steppers:
-            stepper.step()
-            stepper.zero_grad(set_to_none=True)
-        seconds = time.monotonic() - began
-        entry = {"step": step + 1, "loss": loss.item(), "tokens_per_s": window[:, 1:].numel() / seconds}
-        log.write(json.dumps(entry) + "\n")
-        log.flush()
-        if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
-            # Written beside and moved, so that a kill never leaves half a state.
-            states = [stepper.state_dict() for stepper in steppers]
-            partial = state_file.with_suffix(".partial")
-            torch.save({"model": model.state_dict(), "optimizers": states, "step": step + 1}, partial)
-            partial.replace(state_file)
-    log.close()
+    with _log_from(out / "metrics.jsonl", first) as log:
+        for step in range(first, settings.steps):
+            began = time.monotonic()
+            window = next(source)
+            for stepper, peak in zip(steppers, peaks, strict=True):
+                for group, lr in zip(stepper.param_groups, peak, strict=True):
+                    group["lr"] = lr * rate(step, settings)
+            loss = _take_step(forward, model, steppers, window)
+            speed = settings.batch * settings.length / (time.monotonic() - began)
+            log.write(json.dumps({"step": step + 1, "loss": loss, "tokens_per_s": speed}) + "\n")
+            log.flush()
+            if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
+                # Written beside and moved, so that a kill never leaves half a state.
+                states = [stepper.state_dict() for stepper in steppers]
+                partial = state_file.with_suffix(".partial")
+                torch.save({"model": model.state_dict(), "optimizers": states, "step": step + 1}, partial)
+                partial.replace(state_file)
     model.save_pretrained(out / "model")
     tokenizer.save_pretrained(out / "model")
     return out / "model"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
+import training.pretrain
 from app.catalog import load_cards, policy_card, reward_card, verify
-from training.pretrain import batches, rate
+from training.pretrain import batches, pretrain, rate
 from training.recipe import PretrainRecipe, load_recipe
 
 SMOKE = Path("training/recipes/smoke.yaml")
@@ -76,14 +78,29 @@ def test_every_stage_changed_the_weights(run):
         assert not np.array_equal(before, reward.get(name, stages[1][name])), f"the reward stage left {name} as it was"
 
 
-def test_a_killed_pretraining_goes_on_as_if_it_had_not_been(run, data_folder, tmp_path):
-    """Four steps at once and two plus two give the same losses."""
-    train("tokenizer", data_folder, tmp_path)
-    first = train("pretrain", data_folder, tmp_path, "--set", "pretrain.steps=4")
-    assert first.returncode == 0, first.stderr[-2000:]
-    whole = [json.loads(line)["loss"] for line in (run / "pretrain" / "metrics.jsonl").read_text().splitlines()]
-    again = [json.loads(line)["loss"] for line in (tmp_path / "pretrain" / "metrics.jsonl").read_text().splitlines()]
-    assert again == pytest.approx(whole, rel=1e-3)
+def test_an_interrupted_pretraining_goes_on_as_if_it_had_not_been(run, data_folder, tmp_path, monkeypatch):
+    """Interrupted in the fourth step, resumed after the second: the same losses as in one go."""
+    recipe = load_recipe(SMOKE)
+    shutil.copytree(run / "tokenizer", tmp_path / "tokenizer")
+
+    def interrupted_rate(step: int, settings: PretrainRecipe) -> float:
+        if step == 3:
+            raise KeyboardInterrupt
+        return rate(step, settings)
+
+    # A fault put where a real interruption strikes: between two steps.
+    monkeypatch.setattr(training.pretrain, "rate", interrupted_rate)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(recipe, data_folder, tmp_path)
+    monkeypatch.undo()
+    pretrain(recipe, data_folder, tmp_path)
+
+    def losses(folder: Path) -> list[float]:
+        entries = map(json.loads, (folder / "pretrain" / "metrics.jsonl").read_text().splitlines())
+        return [entry["loss"] for entry in entries]
+
+    assert len(losses(tmp_path)) == 4
+    assert losses(tmp_path) == pytest.approx(losses(run), rel=1e-3)
 
 
 def test_windows_resume_where_they_stopped():
