@@ -5,6 +5,7 @@ Random weights write random bytes, invalid UTF-8 and tags among them: the hardes
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import gguf
@@ -13,6 +14,7 @@ import numpy as np
 from app.chain import TAGS
 
 CONTROL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+HEADS = 4
 MERGED_WORDS = ("的", "我", "你", "了", "。", "，", "。<", "L1", "em")
 
 
@@ -45,17 +47,41 @@ def write_model(
     path: Path, *, reward: bool = False, seed: int = 0, hidden: int = 256, layers: int = 2, context_tokens: int = 4096
 ) -> Path:
     """Write a random model with f32 weights: a policy, or a reward encoder that pools the last token of text + EOS."""
-    heads, head_size = 4, hidden // 4
+    shapes = _shapes(len(vocabulary()[0]), hidden, layers)
+    weights = {name: _random(name, shape, seed) for name, shape in shapes.items()}
+    return _write(path, weights, hidden, layers, context_tokens, reward)
+
+
+def write_bigram(path: Path, successors: Mapping[bytes, bytes]) -> Path:
+    """Write a policy in which each given token is followed by its successor; what follows any other token is random."""
+    tokens, hidden = vocabulary()[0], 512
+    weights = {name: _random(name, shape, 0) for name, shape in _shapes(len(tokens), hidden, layers=1).items()}
+    weights["blk.0.attn_output.weight"][:] = 0  # the state of a token is then its embedding alone
+    weights["blk.0.ffn_down.weight"][:] = 0
+    weights["token_embd.weight"] = np.eye(len(tokens), hidden, dtype=np.float32)
+    weights["output.weight"] = np.zeros((len(tokens), hidden), dtype=np.float32)
+    letters = byte_letters()
+    numbers = {token: number for number, token in enumerate(tokens)}
+    spelled = {token.encode(): token for token in (*CONTROL_TOKENS, *TAGS)}
+    for token, successor in successors.items():
+        this, following = (spelled.get(one) or "".join(letters[byte] for byte in one) for one in (token, successor))
+        weights["output.weight"][numbers[following], numbers[this]] = 1
+    return _write(path, weights, hidden, layers=1, context_tokens=4096, reward=False)
+
+
+def _write(
+    path: Path, weights: Mapping[str, np.ndarray], hidden: int, layers: int, context_tokens: int, reward: bool
+) -> Path:
     writer = gguf.GGUFWriter(path, "qwen3")
     writer.add_name("tiny random model")
     writer.add_context_length(context_tokens)
     writer.add_embedding_length(hidden)
     writer.add_block_count(layers)
     writer.add_feed_forward_length(2 * hidden)
-    writer.add_head_count(heads)
-    writer.add_head_count_kv(heads // 2)
-    writer.add_key_length(head_size)
-    writer.add_value_length(head_size)
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(HEADS // 2)
+    writer.add_key_length(hidden // HEADS)
+    writer.add_value_length(hidden // HEADS)
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_rope_freq_base(1e6)
     tokens, types, merges = vocabulary()
@@ -71,8 +97,8 @@ def write_model(
     writer.add_add_eos_token(reward)
     if reward:
         writer.add_pooling_type(gguf.PoolingType.LAST)
-    for name, shape in _shapes(len(tokens), hidden, layers, heads, head_size).items():
-        writer.add_tensor(name, _weight(name, shape, seed))
+    for name, weight in weights.items():
+        writer.add_tensor(name, weight)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -80,17 +106,17 @@ def write_model(
     return path
 
 
-def _shapes(words: int, hidden: int, layers: int, heads: int, head_size: int) -> dict[str, tuple[int, ...]]:
+def _shapes(words: int, hidden: int, layers: int) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {"token_embd.weight": (words, hidden), "output_norm.weight": (hidden,)}
     for layer in range(layers):
         for name, shape in {
             "attn_norm": (hidden,),
-            "attn_q": (heads * head_size, hidden),
-            "attn_k": (heads // 2 * head_size, hidden),
-            "attn_v": (heads // 2 * head_size, hidden),
-            "attn_output": (hidden, heads * head_size),
-            "attn_q_norm": (head_size,),
-            "attn_k_norm": (head_size,),
+            "attn_q": (hidden, hidden),
+            "attn_k": (hidden // 2, hidden),
+            "attn_v": (hidden // 2, hidden),
+            "attn_output": (hidden, hidden),
+            "attn_q_norm": (hidden // HEADS,),
+            "attn_k_norm": (hidden // HEADS,),
             "ffn_norm": (hidden,),
             "ffn_gate": (2 * hidden, hidden),
             "ffn_up": (2 * hidden, hidden),
@@ -100,7 +126,7 @@ def _shapes(words: int, hidden: int, layers: int, heads: int, head_size: int) ->
     return shapes
 
 
-def _weight(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
+def _random(name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     if len(shape) == 1:
         return np.ones(shape, dtype=np.float32)
     random = np.random.default_rng([seed, *name.encode()])

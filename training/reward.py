@@ -1,7 +1,7 @@
 """The reward model: an encoder over (post, answer) trained with the triplet loss of Eq. 5 on our own pretrained body.
 
 Deviation: copied posts stand among the negatives and the two roles carry different prefixes (`app.chain.scored_post`);
-with the paper's three kinds of negatives and one symmetric encoder, an answer that copies the post would score exactly 1.
+with the paper's three kinds of negatives and one symmetric encoder, an answer that copies the post would score 1.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from app.errors import DeskError
 
 @dataclass(frozen=True)
 class Section:
-    """A stretch that the model writes freely, up to the next '<'; closed by force at a sentence end after `max_tokens`."""
+    """A stretch the model writes freely, up to the next '<'; closed by force at a sentence end after `max_tokens`."""
 
     name: str
     max_tokens: int
@@ -85,7 +85,7 @@ class Status:
 
 
 class Engine(Protocol):
-    """One generation or embedding at a time; calls from several threads wait for each other, `stop` and `status` never wait."""
+    """One generation or embedding at a time: callers wait for each other, but `stop` and `status` never wait."""
 
     def status(self) -> Status: ...
 

@@ -34,7 +34,7 @@ def test_kl_is_zero_for_equal_policies_and_positive_otherwise():
 
 def test_loss_by_hand_with_clipping_padding_and_kl():
     old = torch.zeros(2, 2)
-    # Completion 1, gain +1: ratios 2 (clipped to 1.2) and 1. Completion 2, gain -1: ratio 0.5 (clipped to 0.8), one token.
+    # Completion 1, gain +1: ratios 2 (clipped to 1.2) and 1. Completion 2, gain -1: ratio 0.5 (to 0.8), one token.
     log_probs = torch.tensor([[math.log(2.0), 0.0], [math.log(0.5), 5.0]])
     mask = torch.tensor([[1.0, 1.0], [1.0, 0.0]])
     loss = grpo_loss(log_probs, old, log_probs, torch.tensor([1.0, -1.0]), mask, clip=0.2, kl_beta=0.1)

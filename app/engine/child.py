@@ -1,0 +1,155 @@
+"""The engine process: `python -m app.engine.child POLICY REWARD CONTEXT_TOKENS`, JSON lines on its standard streams.
+
+llama.cpp aborts the process on a bad file or a full cache; here that costs a message and a fresh child, not the page.
+It ends when its standard input closes. It writes no text to any stream but the pipe to its parent, and no core file.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from app.engine import gguf_header, wire
+from app.engine.protocol import Delta, Event
+from app.errors import DeskError
+
+DELTA_INTERVAL_S = 0.06
+LOADING_INTERVAL_S = 0.5
+
+
+def main() -> None:
+    """Load the models, then serve one request after the other until the parent goes away."""
+    forbid_core_files()
+    out = take_stdout()
+
+    def emit(message: wire.Message) -> None:
+        out.write(wire.to_line(message))
+        out.flush()
+
+    try:
+        serve(emit, Path(sys.argv[1]), Path(sys.argv[2]) if sys.argv[2] else None, int(sys.argv[3]))
+    except DeskError as error:
+        emit(error_message(error))
+    except Exception as error:
+        # The message of an unforeseen exception may quote text; its class and place do not.
+        emit(error_message(DeskError("engine_crashed", exit=place(error))))
+    finally:
+        os._exit(1)  # without waiting for the thread that reads standard input
+
+
+def serve(emit: Callable[[wire.Message], None], policy: Path, reward: Path | None, context_tokens: int) -> None:
+    """Answer requests for ever; returns only by an exception.
+
+    Raises:
+        DeskError: model_missing, model_unreadable if a model cannot be loaded.
+    """
+    for path in filter(None, (policy, reward)):
+        gguf_header.check(path)
+    # Only now, because loading the library takes longer than finding that a file is no model.
+    from app.engine.decode import Writer
+    from app.engine.embed import Encoder
+    from app.engine.native import StopSwitch, load_model
+
+    switch = StopSwitch()
+    requests: queue.SimpleQueue[wire.Message] = queue.SimpleQueue()
+    threading.Thread(target=listen, args=(sys.stdin.buffer, requests, switch.pull), daemon=True).start()
+
+    loading = at_intervals(LOADING_INTERVAL_S, lambda: emit({"event": "loading"}))
+    writer = Writer(load_model(policy, loading), policy.name, context_tokens, switch)
+    encoder = Encoder(load_model(reward, loading), reward.name) if reward else None
+    emit({"event": "ready"})
+
+    while True:
+        request = requests.get()
+        try:
+            if request["op"] == "generate":
+                switch.arm(request["id"])
+                for event in joined(writer.write(*wire.read_generate(request))):
+                    emit(wire.event_message(event))
+            elif encoder is None:
+                raise DeskError("reward_model_missing")
+            else:
+                for vectors in encoder.vectors(request["texts"]):
+                    emit(wire.vectors_message(len(vectors), vectors.tobytes()))
+                emit({"event": "embedded"})
+        except DeskError as error:
+            emit(error_message(error))
+
+
+def listen(source: BinaryIO, requests: queue.SimpleQueue[wire.Message], stop: Callable[[int], None]) -> None:
+    """Take requests off the pipe while the main thread computes; stops act at once."""
+    for line in source:
+        message = wire.from_line(line)
+        if message["op"] == "stop":
+            stop(message["id"])
+        else:
+            requests.put(message)
+    os._exit(0)  # the parent is gone, and with it whoever could want the rest
+
+
+def joined(events: Iterator[Event]) -> Iterator[Event]:
+    """Join the deltas of a section, so that a fast model does not send a line for every token."""
+    waiting: Delta | None = None
+    sent = 0.0
+    for event in events:
+        if isinstance(event, Delta):
+            waiting = Delta(event.section, waiting.text + event.text) if waiting else event
+            if time.monotonic() - sent < DELTA_INTERVAL_S:
+                continue
+        if waiting:
+            yield waiting
+            waiting, sent = None, time.monotonic()
+        if not isinstance(event, Delta):
+            yield event
+
+
+def at_intervals(interval_s: float, act: Callable[[], None]) -> Callable[[], None]:
+    """A call that acts only if the last act is `interval_s` ago."""
+    last = time.monotonic()
+
+    def call() -> None:
+        nonlocal last
+        if time.monotonic() - last >= interval_s:
+            last = time.monotonic()
+            act()
+
+    return call
+
+
+def error_message(error: DeskError) -> wire.Message:
+    """An error for the pipe."""
+    return {"event": "error", "code": error.code, "values": error.values}
+
+
+def place(error: Exception) -> str:
+    """Class and line of an exception, without its message."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    where = f" {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    return type(error).__name__ + where
+
+
+def take_stdout() -> BinaryIO:
+    """Keep standard output for messages alone: what native code prints goes to standard error instead."""
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return out
+
+
+def forbid_core_files() -> None:
+    """A core file would hold the posts that were in memory."""
+    if os.name == "posix":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+if __name__ == "__main__":
+    main()
