@@ -1,0 +1,322 @@
+"""What the desk needs on this machine in seconds, tokens and megabytes: medians of several runs of the real parts.
+
+Not a test: nothing here fails for being slow. Every figure says how it was got.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import random
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from app.catalog import Card, load_cards, policy_card, reward_card, verify
+from app.chain import prompt_pieces
+from app.doctor import processor_name
+from app.drafting import compose
+from app.engine.llama import LlamaEngine
+from app.engine.protocol import Delta, Event, Finished, Reading, Sampling
+from app.errors import DeskError
+from app.scoring import Scorer
+from app.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNS = 5
+POST_CHARS = 600
+SCORED_PAIRS = 256
+
+SENTENCES = (
+    "最近我总是很晚才睡着。",
+    "白天上班的时候也没有精神。",
+    "我和家里人吵了一架，谁也不肯先开口。",
+    "朋友都说我想得太多，可是我停不下来。",
+    "考试的结果出来以后，我一个人在房间里坐了很久。",
+    "我不知道该不该继续这份工作。",
+    "有时候觉得自己什么都做不好。",
+    "其实我只是想有个人听我说说话。",
+    "他说的那句话我一直记在心里。",
+    "我很怕让父母失望。",
+)
+
+Tell = Callable[[str], None]
+
+
+def measure(settings: Settings, tell: Tell) -> dict[str, Any]:
+    """Every figure with its unit, its runs and how it was got, and what it was got on.
+
+    Raises:
+        DeskError: as the catalogue and the engine do; reward_model_missing (model).
+    """
+    cards = load_cards(settings.models_dir)
+    policy = policy_card(cards, settings.model)
+    reward = reward_card(cards, policy)
+    if reward is None:
+        raise DeskError("reward_model_missing", model=policy.name)
+    verify(policy)
+    verify(reward)
+    report: dict[str, Any] = {"machine": machine(), "models": [model(policy), model(reward)], "figures": {}}
+    for part in (start_figures, engine_figures):
+        tell(part.__name__)
+        report["figures"] |= part(settings, policy, reward)
+    figures = report["figures"]
+    if "desk_memory" in figures:
+        total = figures["desk_memory"]["value"] + figures["engine_memory"]["value"]
+        figures["total_memory"] = figure([total], "MB", "desk_memory + engine_memory")
+    return report
+
+
+def figure(runs: Sequence[float], unit: str, how: str) -> dict[str, Any]:
+    """One figure: the median of its runs."""
+    return {"value": statistics.median(runs), "unit": unit, "runs": list(runs), "how": how}
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on beside the code."""
+    libraries = ("llama-cpp-python", "gradio", "numpy", "sqlalchemy")
+    return {
+        "processor": processor_name(),
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: importlib.metadata.version(name) for name in libraries},
+        "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
+
+
+def model(card: Card) -> dict[str, Any]:
+    """Which file it was."""
+    return {"name": card.name, "file": card.path.name, "sha256": card.sha256, "size_bytes": card.size_bytes}
+
+
+def posts(chars: int, seed: int = 0) -> Iterator[str]:
+    """Made-up posts of about that length, no two alike from their first sentence on."""
+    draw = random.Random(seed)
+    number = 0
+    while True:
+        number += 1
+        text = f"这是第{number}封信。"
+        while len(text) < chars:
+            text += draw.choice(SENTENCES)
+        yield text
+
+
+def start_figures(settings: Settings, policy: Card, reward: Card) -> dict[str, Any]:
+    """From the command to the page."""
+    imports = [import_s("app.web.app") for _ in range(RUNS)]
+    answers, paints, memory = zip(*(first_paint(settings, policy) for _ in range(RUNS)), strict=True)
+    command = " ".join(entry())
+    figures = {
+        "import_app_web": figure(imports, "s", "import app.web.app in a fresh interpreter, measured inside it"),
+        "first_answer": figure(
+            answers, "s", f"from the start of `{command}` to the first page by HTTP, which may wait"
+        ),
+        "first_paint": figure(paints, "s", f"from the start of `{command}` to the whole HTML of the desk by HTTP"),
+    }
+    known = [mb for mb in memory if mb is not None]
+    if known:
+        how = "largest Pss of the page's process after its first paint and an idle second"
+        figures["desk_memory"] = figure([max(known)], "MB", how)
+    return figures
+
+
+def entry() -> list[str]:
+    """The command that a person gives, where this runs in the environment that it made; else what it hands over to."""
+    return ["launch.py"] if Path(sys.prefix) == ROOT / ".venv" else ["-m", "app"]
+
+
+def import_s(module: str) -> float:
+    script = f"import time; began = time.perf_counter(); import {module}; print(time.perf_counter() - began)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def first_paint(settings: Settings, policy: Card) -> tuple[float, float, float | None]:
+    """Seconds to the first answer and to the desk itself, and the memory of the process that serves it in MB."""
+    with socket.socket() as probe:
+        probe.bind((settings.host, 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory() as data_dir:
+        command = [sys.executable, *entry(), "--data-dir", data_dir, "--port", str(port), "--no-browser"]
+        command += ["--models-dir", str(settings.models_dir.absolute()), "--model", policy.name]
+        began = time.perf_counter()
+        desk = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+        try:
+            answered, painted = wait_for_page(f"http://{settings.host}:{port}/", desk)
+            time.sleep(1)
+            return answered - began, painted - began, pss_mb(desk.pid)
+        finally:
+            desk.terminate()
+            desk.wait(timeout=30)
+
+
+def wait_for_page(url: str, desk: subprocess.Popen[bytes]) -> tuple[float, float]:
+    """When the desk first answered, and when it answered with its page: while that is built, it answers 503."""
+    # Without the proxies of the environment: this is the loopback.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    answered = 0.0
+    while desk.poll() is None:
+        try:
+            with opener.open(url, timeout=5) as answer:
+                answer.read()
+                now = time.perf_counter()
+                return answered or now, now
+        except urllib.error.HTTPError:
+            answered = answered or time.perf_counter()
+        except urllib.error.URLError:
+            pass
+        time.sleep(0.02)
+    raise DeskError("internal")
+
+
+def engine_figures(settings: Settings, policy: Card, reward: Card) -> dict[str, Any]:
+    """Drafting and scoring, on the engine the desk uses."""
+    ready = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        with closing(LlamaEngine(policy.path, reward.path, policy.context_tokens)) as engine:
+            while engine.status().state == "starting":
+                time.sleep(0.002)
+            ready.append(time.perf_counter() - began)
+    figures = {"engine_ready": figure(ready, "s", "from its construction to both models loaded, file cache warm")}
+    with closing(LlamaEngine(policy.path, reward.path, policy.context_tokens)) as engine, watched(engine.pid) as peak:
+        figures |= draft_figures(engine, policy)
+        figures |= stop_figures(engine)
+        figures |= score_figures(engine, reward)
+    if peak:
+        how = "largest Pss of the engine's process while drafting and scoring, looked at 20 times a second"
+        figures["engine_memory"] = figure([max(peak)], "MB", how)
+    return figures
+
+
+def draft_figures(engine: LlamaEngine, policy: Card) -> dict[str, Any]:
+    """Whole drafts through our engine, each beside a bare loop that writes as many tokens after the same prompt."""
+    first, ours, bare = [], [], []
+    with bare_loop(policy) as run_bare:
+        for number, post in zip(range(RUNS + 1), posts(POST_CHARS), strict=False):
+            sampling = Sampling(seed=number)
+            done = finished(compose(engine, post, sampling))
+            bare_s = run_bare(post, done.decode_tokens, number)
+            if number:  # the first pair warms both up
+                first.append(done.first_token_s)
+                ours.append(done.decode_tokens / done.decode_s)
+                bare.append(done.decode_tokens / bare_s)
+    ratios = [one / other for one, other in zip(ours, bare, strict=True)]
+    return {
+        "first_token": figure(first, "s", f"new post of {POST_CHARS} characters, system prompt already read"),
+        "decode": figure(ours, "tokens/s", "whole drafts, sampled tokens over the time from the first to the end"),
+        "decode_bare": figure(bare, "tokens/s", "app/bare_loop.py: same prompt, draws, threads and number of tokens"),
+        "decode_ratio": figure(ratios, "of bare", "decode / decode_bare, run by run, the two in turn"),
+    }
+
+
+@contextmanager
+def bare_loop(policy: Card) -> Iterator[Callable[[str, int, int], float]]:
+    """A bare loop in a process of its own, with the engine's environment."""
+    command = [sys.executable, "-m", "app.bare_loop", str(policy.path), str(policy.context_tokens)]
+    environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as loop:
+        assert loop.stdin and loop.stdout
+        requests, answers = loop.stdin, loop.stdout
+
+        def run(post: str, tokens: int, seed: int) -> float:
+            prompt = [[piece.text, piece.special] for piece in prompt_pieces(post)]
+            requests.write(json.dumps({"prompt": prompt, "tokens": tokens, "seed": seed}) + "\n")
+            requests.flush()
+            return float(json.loads(answers.readline())["decode_s"])
+
+        yield run
+        requests.close()
+
+
+def finished(events: Iterator[Event]) -> Finished:
+    """The last event of a generation."""
+    (last,) = deque(events, maxlen=1)
+    assert isinstance(last, Finished)
+    return last
+
+
+def stop_figures(engine: LlamaEngine) -> dict[str, Any]:
+    """How long a stop takes to be obeyed."""
+    new_posts = posts(POST_CHARS, seed=1)
+    in_prompt = [stop_s(engine, next(new_posts), Reading, 1) for _ in range(RUNS)]
+    in_text = [stop_s(engine, next(new_posts), Delta, 5) for _ in range(RUNS)]
+    return {
+        "stop_reading": figure(in_prompt, "s", "from stop() to the last event, after the first report of reading"),
+        "stop_writing": figure(in_text, "s", "from stop() to the last event, after five pieces of text"),
+    }
+
+
+def stop_s(engine: LlamaEngine, post: str, kind: type[Event], count: int) -> float:
+    """Stop after `count` events of that kind; seconds until the generation has ended."""
+    stopped_at = 0.0
+    event: Event | None = None
+    for event in compose(engine, post, Sampling(seed=0)):
+        count -= isinstance(event, kind)
+        if count == 0 and not stopped_at:
+            stopped_at = time.perf_counter()
+            engine.stop()
+    assert isinstance(event, Finished) and event.stopped
+    return time.perf_counter() - stopped_at
+
+
+def score_figures(engine: LlamaEngine, reward: Card) -> dict[str, Any]:
+    """Pairs a minute."""
+    scorer = Scorer(engine, reward)
+    runs = []
+    for number in range(RUNS):
+        letters, answers = posts(300, seed=number), posts(200, seed=1000 + number)
+        pairs = [(next(letters), next(answers)) for _ in range(SCORED_PAIRS)]
+        began = time.perf_counter()
+        scorer.score(pairs)
+        runs.append(SCORED_PAIRS / (time.perf_counter() - began) * 60)
+    how = f"{SCORED_PAIRS} pairs of a post of 300 and an answer of 200 characters, all different"
+    return {"score": figure(runs, "pairs/min", how)}
+
+
+@contextmanager
+def watched(pid: int) -> Iterator[list[float]]:
+    """The memory of a process in MB, sampled while the block runs; stays empty where the system does not tell."""
+    seen: list[float] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.05):
+            mb = pss_mb(pid)
+            if mb is not None:
+                seen.append(mb)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
+def pss_mb(pid: int) -> float | None:
+    """Memory of a process, with its share of what it shares; None where the system does not tell."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return None
+    found = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
+    return int(found[1]) / 1024 if found else None

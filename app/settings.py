@@ -1,0 +1,34 @@
+"""What a person may set, on the command line or in the environment (`EMPATHY_DESK_PORT=8000`), and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from platformdirs import user_data_path
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where the desk keeps its data, where it listens and which model it uses."""
+
+    model_config = SettingsConfigDict(env_prefix="EMPATHY_DESK_", frozen=True, extra="forbid")
+
+    data_dir: Path = Field(default_factory=lambda: user_data_path("empathy-desk", appauthor=False))
+    """Holds the database, its backups and the lock of the running desk."""
+
+    host: Literal["127.0.0.1"] = "127.0.0.1"
+    """Fixed: the desk has no accounts, so it must not be reachable from another machine."""
+
+    port: int | None = Field(default=None, ge=1, le=65535)
+    """None: the first free one of a small range. A port that was asked for and is taken is an error."""
+
+    open_browser: bool = True
+
+    language: Literal["zh", "en"] = "zh"
+
+    model: str | None = None
+    """Name of a card in `models_dir`; None: the catalogue's default."""
+
+    models_dir: Path = Path(__file__).resolve().parents[1] / "model_cards"
