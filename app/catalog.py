@@ -25,6 +25,7 @@ class Card:
     sha256: str
     size_bytes: int
     memory_mb: int
+    """Of a process that holds this model alone, measured at export."""
     context_tokens: int
     title_zh: str
     title_en: str
@@ -38,7 +39,8 @@ def _front_matter(readme: Path) -> dict[str, Any]:
     parts = readme.read_text("utf-8").split("---\n", 2)
     if len(parts) != 3 or parts[0]:
         raise ValueError("no front matter between two lines of ---")
-    return yaml.safe_load(parts[1])
+    matter: dict[str, Any] = yaml.safe_load(parts[1])
+    return matter
 
 
 def read_card(folder: Path) -> Card:

@@ -14,7 +14,8 @@ from app.chain import Response, prompt_pieces, render, scored_answer, scored_pos
 
 POSTS = (
     "考研第三年了，还是不敢跟爸妈说我想放弃\n每天坐在图书馆里，眼睛看着书，脑子里全是他们打电话时的语气。我怕他们失望。",
-    "婆婆来带孩子以后，我觉得自己像个外人\n她没说什么重话，可孩子哭了先找她。我是不是太敏感了？😔 Sometimes I just want to leave.",
+    "婆婆来带孩子以后，我觉得自己像个外人\n她没说什么重话，可孩子哭了先找她。"
+    "我是不是太敏感了？😔 Sometimes I just want to leave.",
     "我儿子十五岁，三个月没去学校了\r\n房门一直锁着，饭放在门口。我不知道该敲门还是该走开……\t晚上两点灯还亮着。",
 )
 RESPONSE = Response(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from training.footprint import memory_mb
 from training.recipe import Recipe
 
 DATA = [
@@ -44,15 +45,15 @@ def _parameters(recipe: Recipe) -> int:
 
 
 def _front_matter(recipe: Recipe, role: str, name: str, file: Path, reward: dict, reward_name: str) -> dict:
+    context_tokens = recipe.model.context_tokens if role == "policy" else recipe.reward.length
     entry: dict = {
         "role": role,
         "title": TITLES[role],
         "file": file.name,
         "sha256": _sha256(file),
         "size_bytes": file.stat().st_size,
-        # Weights, KV cache and compute buffers of a child that holds this model; measured figures are in the benchmark.
-        "memory_mb": round(file.stat().st_size / 1e6) + 60,
-        "context_tokens": recipe.model.context_tokens if role == "policy" else recipe.reward.length,
+        "memory_mb": memory_mb(file, context_tokens),
+        "context_tokens": context_tokens,
         "data": DATA if role == "policy" else [DATA[0], DATA[2]],
     }
     if role == "policy":
@@ -114,8 +115,8 @@ def _policy_body(recipe: Recipe, run: Path, checks: dict[str, dict[str, float]])
 # {TITLES["policy"]["zh"]}
 
 A {_parameters(recipe) / 1e6:.1f} M parameter Qwen3-architecture decoder, trained from scratch by this repository's
-pipeline (`training/recipes/{recipe.name}.yaml`). It proves the road from data to desk on a laptop. **It is far too small
-to counsel:** its drafts are fluent in places, repeat themselves, contradict, and drift from the post. Nothing it writes
+pipeline (`training/recipes/{recipe.name}.yaml`). It proves the road from data to desk on a laptop.
+**It is far too small to counsel:** its drafts are fluent in places, repeat themselves, contradict, and drift from the post. Nothing it writes
 may reach a help-seeker without a counselor's rewriting and a second person's review.
 
 ## Data

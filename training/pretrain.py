@@ -107,7 +107,7 @@ def optimizers(model: Qwen3ForCausalLM, recipe: PretrainRecipe) -> list[torch.op
 
 
 def _log_from(path: Path, first: int) -> TextIO:
-    """The metrics file, opened to go on after step `first`; what a killed run logged past its saved state is dropped."""
+    """The metrics file, opened to go on after step `first`; what a killed run logged past its state is dropped."""
     lines = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
     path.write_text("".join(lines[:first]), "utf-8")
     return path.open("a", encoding="utf-8")
