@@ -95,13 +95,16 @@ def read_generic_answers(folder: Path) -> list[str]:
 
 
 _TITLE = re.compile(r"(.{6,40}?[？?！!。])(.+)", re.S)
-_THANKS = re.compile(r"^(不客气|不用谢|别客气|很高兴能|祝你|再见)")
+_CLOSING = re.compile(r"不客气|不用谢|不谢|别客气|祝你|祝您|再见")
+_RETORT = re.compile(r"很高兴|好的|当然|没错|是的|对[，,]|非常好|很好|没问题|没关系|嗯|太好了|听到你|谢谢")
+"""How a turn begins that answers a later line of the dialogue and would stand oddly in one letter."""
 
 
 def to_pair(dialogue: Dialogue) -> Pair | None:
     """The post behind a dialogue and the counselor's turns as one answer, or None where the first turn is no long post.
 
-    The title is the first sentence; the answer takes whole turns up to `MAX_ANSWER_CHARS`, without closing courtesies.
+    The title is the first sentence; the answer takes whole turns up to `MAX_ANSWER_CHARS`, without closing courtesies and
+    without turns that plainly answer a later line.
     """
     opening = dialogue.client[0]
     if not MIN_POST_CHARS <= len(opening) <= MAX_POST_CHARS:
@@ -110,9 +113,10 @@ def to_pair(dialogue: Dialogue) -> Pair | None:
     title, description = (match[1], match[2].strip()) if match else ("", opening)
     kept: list[str] = []
     for turn in dialogue.counselor:
-        if _THANKS.match(turn) or sum(map(len, kept)) + len(turn) > MAX_ANSWER_CHARS:
+        if _CLOSING.match(turn) or sum(map(len, kept)) + len(turn) > MAX_ANSWER_CHARS:
             break
-        kept.append(turn)
+        if not _RETORT.match(turn):
+            kept.append(turn)
     answer = "\n".join(kept)
     if len(answer) < MIN_ANSWER_CHARS:
         return None

@@ -116,8 +116,9 @@ def _policy_body(recipe: Recipe, run: Path, checks: dict[str, dict[str, float]])
 
 A {_parameters(recipe) / 1e6:.1f} M parameter Qwen3-architecture decoder, trained from scratch by this repository's
 pipeline (`training/recipes/{recipe.name}.yaml`). It proves the road from data to desk on a laptop.
-**It is far too small to counsel:** its drafts are fluent in places, repeat themselves, contradict, and drift from the post. Nothing it writes
-may reach a help-seeker without a counselor's rewriting and a second person's review.
+
+**It is far too small to counsel:** its drafts are fluent in places, repeat themselves, contradict, and drift from the
+post. Nothing it writes may reach a help-seeker without a counselor's rewriting and a second person's review.
 
 ## Data
 

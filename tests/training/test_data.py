@@ -11,7 +11,13 @@ from training.data import MAX_ANSWER_CHARS, Dialogue, read_dialogues, split_of, 
 from training.weak_chains import emotions_of, topic_of, weak_chain
 
 POST = "我该不该辞职？" + "上班的路上我总是很焦虑，心跳得厉害，领导说我应该忍一忍。" * 8
-ANSWER = ("读到这里我能感到你的焦虑。" * 10, "你可以先请一天假，看看身体怎么说。" * 8, "不客气，祝你一切顺利。")
+ANSWER = (
+    "读到这里我能感到你的焦虑。" * 10,
+    "没错，你刚才说的很对。",
+    "你可以先请一天假，看看身体怎么说。" * 8,
+    "不客气，祝你一切顺利。",
+    "还有什么想说的吗？",
+)
 
 
 def dialogue(client=(POST,), counselor=ANSWER) -> Dialogue:
@@ -23,7 +29,7 @@ def test_a_long_first_turn_becomes_title_description_and_answer():
     assert pair is not None
     assert pair.title == "我该不该辞职？"
     assert pair.description.startswith("上班的路上")
-    assert pair.answer == ANSWER[0] + "\n" + ANSWER[1]
+    assert pair.answer == ANSWER[0] + "\n" + ANSWER[2]
 
 
 def test_a_short_first_turn_or_a_thin_answer_makes_no_pair():
