@@ -1,0 +1,57 @@
+"""All pages behind the gate, as one ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse
+
+from app.catalog import Card
+from app.drafting import Drafter
+from app.engine.protocol import Engine
+from app.web import shell
+from app.web.draft_page import DraftPage
+from app.web.paths import STATIC, path
+from app.web.review_page import ReviewPage
+from app.web.words import WORDS, Language
+from storage.store import Store
+
+
+def build_app(store: Store, engine: Engine, drafter: Drafter, card: Card, language: Language = "zh") -> FastAPI:
+    """Mount every page in every language.
+
+    Args:
+        store: where drafts are.
+        engine: asked for its state only; drafts go through `drafter`.
+        drafter: runs the drafts.
+        card: the policy that writes them.
+        language: for a browser that asks for neither Chinese nor English.
+    """
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+
+    @app.get("/")
+    def start(request: Request) -> RedirectResponse:
+        wanted = request.headers.get("accept-language", "").lower()
+        chosen = "en" if wanted.startswith("en") else "zh" if wanted.startswith("zh") else language
+        return RedirectResponse(path(chosen, "draft") + "/", 307)
+
+    @app.get("/favicon.ico")
+    def icon() -> FileResponse:
+        return FileResponse(STATIC / "desk.svg", media_type="image/svg+xml")
+
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+
+    async def furnish() -> None:
+        for words in WORDS.values():
+            title = card.title_zh if words.language == "zh" else card.title_en
+            draft = DraftPage(words, store, drafter, engine, title)
+            review = ReviewPage(words, store, engine, title)
+            shell.mount(app, draft.blocks, words, path(words.language, "draft"))
+            shell.mount(app, review.blocks, words, path(words.language, "review"))
+
+    # Outside a running event loop gradio makes one for every lock it wants, and closes none of them.
+    asyncio.run(furnish())
+    return app

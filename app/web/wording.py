@@ -1,0 +1,147 @@
+"""From what the desk knows to what a person reads: sentences, marks and lists. Pure; knows words, not components.
+
+Every string made here for Markdown holds only our own constants and numbers, never a text or a name that was typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Literal
+
+from diff_match_patch import diff_match_patch
+
+from app.chain import SECTIONS, Layer
+from app.drafting import Snapshot
+from app.engine.protocol import Status
+from app.web.words import Words
+from storage.records import Draft, QueueItem, StoredScore
+
+LayerState = Literal["waiting", "streaming", "done", "edited"]
+TITLE_CHARS = 24
+
+
+def stage(words: Words, now: Snapshot, engine: Status) -> str:
+    """What the machine is doing, in one sentence."""
+    if now.stage == "queued" and now.ahead:
+        return words("queued", ahead=now.ahead)
+    if not now.over and engine.state == "starting":
+        return words("loading_first")
+    if now.stage in ("queued", "reading"):
+        if not now.prompt_tokens:
+            return words("reading_first")
+        return words("reading", done=now.read_tokens, total=now.prompt_tokens)
+    if now.stage == "writing":
+        return words("writing", section=words.section(now.section))
+    if now.stage == "failed":
+        return words("failed", reason=words.error(now.error) if now.error else "")
+    return words(now.stage)
+
+
+def outcome(words: Words, draft: Draft, now: Snapshot) -> str:
+    """How a draft that is over stands between its people."""
+    return words(draft.state) if draft.state != "open" else stage(words, now, Status("ready"))
+
+
+def engine_chip(words: Words, engine: Status, model: str) -> str:
+    """State of the model, its name, and that it runs here."""
+    return (
+        f'<span class="chip {engine.state}">{words("model_" + engine.state)}</span> '
+        f'<span class="quiet">{model} · {words("local")}</span>'
+    )
+
+
+def heading(title: str, mark: str = "", kind: str = "") -> str:
+    """The line above a pane."""
+    return f'<span class="title">{title}</span>' + (f' <span class="mark {kind}">{mark}</span>' if mark else "")
+
+
+def layer_heading(words: Words, layer: Layer, state: LayerState) -> str:
+    """The line above a layer: tag, title and state."""
+    return (
+        f'<span class="tag">{layer.tag}</span> <span class="title">{words.layer(layer)[0]}</span> '
+        f'<span class="mark {state}">{words("layer_" + state)}</span>'
+    )
+
+
+def layer_state(now: Snapshot, name: str, edited: Mapping[str, str] | None) -> LayerState:
+    """Where one section stands; `edited` is the person's text, if there is one."""
+    if edited is not None and edited.get(name) != now.parts.get(name, "").strip():
+        return "edited"
+    if now.section == name:
+        return "streaming"
+    return "done" if now.parts.get(name) else "waiting"
+
+
+def score_line(words: Words, score: StoredScore | None, edited: bool = False) -> str:
+    """A score with what it means; never the bare number."""
+    if score is None:
+        return f'<span class="quiet">{words("score_edited" if edited else "score_none")}</span>'
+    kind = "passed" if score.passed else "not_passed"
+    sentence = words("score_" + kind, percentile=f"{score.percentile:.0f}", cosine=f"{score.cosine:.2f}")
+    return f'<span class="score {kind}">{sentence}</span><br><span class="meaning">{words("score_meaning")}</span>'
+
+
+def clock(words: Words, moment: datetime) -> str:
+    """A UTC moment as the person's clock shows it; the date only if it is not today."""
+    local = moment.astimezone()
+    time = local.strftime("%H:%M")
+    return words("today", time=time) if local.date() == datetime.now().astimezone().date() else f"{local:%m-%d} {time}"
+
+
+def saved(words: Words, version: int, moment: datetime | None = None) -> str:
+    """The stamp that promises: this text survives whatever happens now. Without a moment: it was saved just now."""
+    local = (moment or datetime.now(UTC)).astimezone()
+    sentence = words("saved", time=f"{local:%H:%M:%S}", version=version)
+    # The title differs between any two saves; the page's script tells by it that a new one has come.
+    return f'<span class="saved" title="{local:%H:%M:%S.%f}">{sentence}</span>'
+
+
+def not_saved(words: Words, reason: str) -> str:
+    """The opposite of `saved`."""
+    return f'<span class="alarm">{words("not_saved", reason=reason)}</span>'
+
+
+def recent_line(words: Words, draft: Draft) -> str:
+    """One of a person's drafts, as plain text for a list."""
+    state = f"state_{draft.state}" if draft.state != "open" else f"status_{draft.status}"
+    return words(
+        "recent_line",
+        id=draft.id,
+        when=clock(words, draft.created_at),
+        status=words(state),
+        title=_short(draft.post.title or draft.post.description) or words("untitled"),
+    )
+
+
+def queue_line(words: Words, item: QueueItem, own: bool) -> str:
+    """One draft that waits for review, as plain text for a list."""
+    line = words(
+        "queue_line",
+        id=item.draft_id,
+        when=clock(words, item.saved_at),
+        author=_short(item.author.name, 10),
+        title=_short(item.title or item.excerpt) or words("untitled"),
+    )
+    return line + words("queue_own") if own else line
+
+
+def difference(words: Words, before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[str, str | None]]:
+    """The changed sections as spans (text, "+", "-" or None), each under its name; empty if nothing changed."""
+    differ = diff_match_patch()
+    signs = {differ.DIFF_INSERT: "+", differ.DIFF_DELETE: "-", differ.DIFF_EQUAL: None}
+    spans: list[tuple[str, str | None]] = []
+    for name in SECTIONS:
+        if before.get(name, "") == after[name]:
+            continue
+        changes = differ.diff_main(before.get(name, ""), after[name])
+        differ.diff_cleanupSemantic(changes)
+        spans.append((f"{words.section(name)}\n", "#"))
+        spans.extend((text, signs[sign]) for sign, text in changes)
+        spans.append(("\n\n", None))
+    return spans
+
+
+def _short(text: str, limit: int = TITLE_CHARS) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
