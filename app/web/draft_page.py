@@ -93,7 +93,9 @@ class DraftPage:
         """A page was loaded: show the draft that its address names, or the one of this person that is being written."""
         asked = request.query_params.get("draft", "")
         draft_id = int(asked) if asked.isdecimal() else await asyncio.to_thread(self._running_draft_of, name)
-        yield {self._at.name: (name or "").strip(), **await asyncio.to_thread(self._recents, name, draft_id)}
+        # A remembered name only: an empty one would wipe out what somebody quick has typed meanwhile.
+        signed = {self._at.name: name.strip()} if (name or "").strip() else {}
+        yield {**signed, **await asyncio.to_thread(self._recents, name, draft_id)}
         async for changes in self._follow(draft_id, request):
             yield changes
 

@@ -113,7 +113,9 @@ class ReviewPage:
     def _open(self, name: str, request: gr.Request) -> Changes:
         """A page was loaded: the first draft that waits, or the one its address names."""
         model = wording.engine_chip(self._words, self._engine.status(), self._model_title)
-        return {self._name: (name or "").strip(), self._model: model, **self._next(name, _asked(request))}
+        # A remembered name only: an empty one would wipe out what somebody quick has typed meanwhile.
+        signed = {self._name: name.strip()} if (name or "").strip() else {}
+        return {**signed, self._model: model, **self._next(name, _asked(request))}
 
     def _show(self, chosen: str, name: str) -> Changes:
         return self._item(int(chosen), name)

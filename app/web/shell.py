@@ -56,7 +56,7 @@ def theme() -> gr.themes.Base:
 
 def head(words: Words) -> str:
     """Our style sheet, our script, and the few words that the script shows."""
-    shown = {key: words.text[key] for key in ("copied", "unsaved", "post_chars", "post_limit", "lost")}
+    shown = {key: words.text[key] for key in ("copied", "post_chars", "post_limit")}
     facts = {"lang": words.html_lang, "limit": MAX_POST_CHARS, "words": shown}
     return (
         '<meta name="color-scheme" content="light">'

@@ -34,7 +34,8 @@ def stage(words: Words, now: Snapshot, engine: Status) -> str:
     if now.stage == "writing":
         return words("writing", section=words.section(now.section))
     if now.stage == "failed":
-        return words("failed", reason=words.error(now.error) if now.error else "")
+        reason = words.error(now.error) if now.error else ""
+        return words("failed", reason=reason) if now.parts else reason
     return words(now.stage)
 
 

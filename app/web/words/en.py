@@ -41,7 +41,6 @@ TEXT = {
     "copied": "copied",
     "saved": "Saved {time} · version {version}",
     "not_saved": "Not saved: {reason}",
-    "unsaved": "unsaved changes",
     "idle": "Paste a post and press Draft or Ctrl+Enter. Every layer can be edited, and edits save themselves.",
     "removed": "{count} invisible characters were removed.",
     "queued": "Waiting; {ahead} before this one.",

@@ -44,7 +44,6 @@ TEXT = {
     "copied": "已复制",
     "saved": "已保存 {time} · 第 {version} 版",
     "not_saved": "未保存：{reason}",
-    "unsaved": "有未保存的修改",
     # 状态
     "idle": "粘贴来信，按“起草”或 Ctrl+Enter。写好的每一层都可以修改，修改会自动保存。",
     "removed": "已移除 {count} 个不可见字符。",
