@@ -9,8 +9,6 @@
 Standard library only, and readable for any Python 3, so that an old one is told so. Nothing is installed outside `.venv`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -205,7 +205,14 @@ def models(settings: Settings) -> Iterator[tuple[LlamaEngine, Card, Card | None]
     reward = reward_card(cards, card)
     for used in filter(None, (card, reward)):
         verify(used)
-    with closing(LlamaEngine(card.path, reward.path if reward else None, card.context_tokens)) as engine:
+    engine = LlamaEngine(
+        card.path,
+        reward.path if reward else None,
+        card.context_tokens,
+        policy_sha256=card.sha256,
+        reward_sha256=reward.sha256 if reward else None,
+    )
+    with closing(engine):
         yield engine, card, reward
 
 
@@ -237,7 +244,7 @@ def read_pairs(path: Path) -> Iterator[tuple[str, str]]:
         try:
             row = json.loads(line)
             post, answer = clean(row["post"]).text.strip(), clean(row["answer"]).text.strip()
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             post = answer = ""
         if not post or not answer:
             raise DeskError("pairs_line", file=path, line=number)

@@ -6,6 +6,7 @@ The front matter is a Hugging Face model card's; what the desk needs stands unde
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,44 +36,71 @@ class Card:
     """Scores of held-out human answers at 0, 1, ..., 100 %, ascending (101 values)."""
 
 
-def _front_matter(readme: Path) -> dict[str, Any]:
-    parts = readme.read_text("utf-8").split("---\n", 2)
+def _entry(readme: Path) -> dict[str, Any] | None:
+    """What stands under `empathy_desk`; None where the file has no front matter, or that has no such key."""
+    parts = readme.read_text("utf-8-sig").split("---\n", 2)
     if len(parts) != 3 or parts[0]:
-        raise ValueError("no front matter between two lines of ---")
-    matter: dict[str, Any] = yaml.safe_load(parts[1])
-    return matter
+        return None
+    matter = yaml.safe_load(parts[1])
+    if not isinstance(matter, dict) or "empathy_desk" not in matter:
+        return None
+    entry = matter["empathy_desk"]
+    if not isinstance(entry, dict):
+        raise TypeError
+    return entry
 
 
-def read_card(folder: Path) -> Card:
-    """The card of one model folder.
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+        raise TypeError
+    return value
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise TypeError
+    return value
+
+
+def read_card(folder: Path) -> Card | None:
+    """The card of one model folder; None where its README is no model card, or one of a model for other programs.
 
     Raises:
-        DeskError: card_unreadable (model), where the front matter is missing or lacks a field.
+        DeskError: card_unreadable (model), where the entry lacks a field or holds one of another type.
     """
     try:
-        entry = _front_matter(folder / "README.md")["empathy_desk"]
-        quantiles = entry.get("human_quantiles")
+        entry = _entry(folder / "README.md")
+        if entry is None:
+            return None
+        reward_model, threshold, quantiles = map(entry.get, ("reward_model", "threshold", "human_quantiles"))
         return Card(
             name=folder.name,
-            role=entry["role"],
-            path=folder / entry["file"],
-            sha256=entry["sha256"],
-            size_bytes=entry["size_bytes"],
-            memory_mb=entry["memory_mb"],
-            context_tokens=entry["context_tokens"],
-            title_zh=entry["title"]["zh"],
-            title_en=entry["title"]["en"],
-            reward_model=entry.get("reward_model"),
-            threshold=entry.get("threshold"),
-            human_quantiles=tuple(quantiles) if quantiles else None,
+            role=_text(entry["role"]),
+            path=folder / _text(entry["file"]),
+            sha256=_text(entry["sha256"]),
+            size_bytes=_count(entry["size_bytes"]),
+            memory_mb=_count(entry["memory_mb"]),
+            context_tokens=_count(entry["context_tokens"]),
+            title_zh=_text(entry["title"]["zh"]),
+            title_en=_text(entry["title"]["en"]),
+            reward_model=None if reward_model is None else _text(reward_model),
+            threshold=None if threshold is None else _number(threshold),
+            human_quantiles=tuple(map(_number, quantiles)) if quantiles else None,
         )
     except (KeyError, TypeError, ValueError, yaml.YAMLError):
         raise DeskError("card_unreadable", model=folder.name) from None
 
 
 def load_cards(folder: Path) -> dict[str, Card]:
-    """All models of a folder by name, in the order of their names."""
-    return {readme.parent.name: read_card(readme.parent) for readme in sorted(folder.glob("*/README.md"))}
+    """All models of a folder by name, in the order of their names; folders without a card are passed over."""
+    cards = (read_card(readme.parent) for readme in sorted(folder.glob("*/README.md")))
+    return {card.name: card for card in cards if card}
 
 
 def policy_card(cards: dict[str, Card], name: str | None) -> Card:

@@ -20,6 +20,7 @@ from app.web.server import listen
 from app.web.words import Words
 from storage.database import FILE_NAME, Database
 from storage.errors import StorageError
+from storage.migrate import known_version
 
 DESK_MB = 400
 """The page's own process, beside the models."""
@@ -99,6 +100,7 @@ def _database(data_dir: Path, words: Words) -> Iterator[tuple[State, str]]:
         database = Database(data_dir)
         try:
             database.check()
+            known_version(database)
         finally:
             database.close()
     except StorageError as error:
@@ -116,7 +118,9 @@ def _models(settings: Settings, words: Words) -> Iterator[tuple[State, str, str]
             verify(card)
             yield "ok", "doctor_model", words("doctor_model_ok", name=card.name, size_mb=card.size_bytes // 10**6)
     except DeskError as error:
-        yield "mend", "doctor_model", words.error(error)
+        # The sentences of these two send a person here, so that here they need another one.
+        advice = {"model_missing": "doctor_model_missing", "no_model": "doctor_model_none"}.get(error.code)
+        yield "mend", "doctor_model", words(advice, **error.values) if advice else words.error(error)
         return
     needed_mb, free_mb = DESK_MB + sum(card.memory_mb for card in used), available_mb()
     if free_mb is not None:

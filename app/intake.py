@@ -21,6 +21,8 @@ _LINE_ENDS = re.compile("\r\n|[\r\u0085\u2028\u2029]")
 # Controls but \n and \t, bidi controls (they make text read differently from what is stored), byte order marks.
 # ZWJ and the variation selectors stay: emoji are built from them.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# Letters and marks by their category, and yet nothing to see: fillers, the braille blank, variation selectors.
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -41,6 +43,16 @@ def clean(text: str) -> Cleaned:
     return Cleaned(unicodedata.normalize("NFC", seen), broken + unseen)
 
 
+def _seen(text: str) -> str:
+    """The text without what cannot be seen, spaces excepted."""
+    return "".join(char for char in _BLANK.sub("", text) if unicodedata.category(char) != "Cf")
+
+
+def clean_name(text: str) -> str:
+    """A name in the one form that stands for all that look like it: nothing unseen, NFKC, single spaces. Idempotent."""
+    return " ".join(unicodedata.normalize("NFKC", _seen(clean(text).text)).split())
+
+
 def accept_post(title: str, description: str) -> tuple[str, str]:
     """Clean a post and check that it can be worked on.
 
@@ -52,7 +64,7 @@ def accept_post(title: str, description: str) -> tuple[str, str]:
     """
     title = " ".join(clean(title).text.split())
     description = clean(description).text.strip()
-    if not description:
+    if not _seen(description).strip():
         raise DeskError("post_empty")
     chars = len(title) + len(description)
     if chars > MAX_POST_CHARS:
@@ -66,7 +78,7 @@ def accept_name(name: str) -> str:
     Raises:
         DeskError: name_missing, or name_too_long (chars, limit).
     """
-    name = " ".join(clean(name).text.split())
+    name = clean_name(name)
     if not name:
         raise DeskError("name_missing")
     if len(name) > MAX_NAME_CHARS:
@@ -81,7 +93,7 @@ def accept_section(name: str, text: str) -> str:
         DeskError: section_empty (section), or text_too_long (section, chars, limit).
     """
     text = neutral(clean(text).text).strip()
-    if not text:
+    if not _seen(text).strip():
         raise DeskError("section_empty", section=name)
     if len(text) > MAX_SECTION_CHARS:
         raise DeskError("text_too_long", section=name, chars=len(text), limit=MAX_SECTION_CHARS)

@@ -25,7 +25,8 @@ class Queue:
 class Item:
     """All that a reviewer weighs. The difference to show is that between `model` and `text`.
 
-    `model` is None if the model's draft was no whole response; `stale` holds texts that a conflict kept out.
+    `model` is None if the model's draft was no whole response; `stale` holds texts whose save was refused. None of the
+    `writers`, the ids of the author and of whoever saved a version, may decide.
     """
 
     draft: Draft
@@ -33,6 +34,7 @@ class Item:
     text: Revision
     reviews: list[Review]
     stale: list[StaleSave]
+    writers: frozenset[int]
 
 
 @contextmanager
@@ -71,7 +73,8 @@ def item(store: Store, draft_id: int) -> Item:
         text = store.latest_revision(draft_id)
         if text is None:
             raise StorageError("draft_incomplete", draft_id=draft_id)
-        return Item(draft, draft.response, text, store.reviews(draft_id), store.stale_saves(draft_id))
+        writers = frozenset({draft.author.id, *(revision.person.id for revision in store.revisions(draft_id))})
+        return Item(draft, draft.response, text, store.reviews(draft_id), store.stale_saves(draft_id), writers)
 
 
 def decide(

@@ -14,7 +14,8 @@ class StorageError(Exception):
     Codes: folder_read_only (folder), disk_full, database_locked, database_corrupt, newer_schema (found, known),
     already_running (url), text_not_storable, draft_unknown (draft_id), draft_incomplete (draft_id),
     stale_revision (base, latest), wrong_state (state, action), own_review, reason_missing, nothing_approved,
-    export_mismatch (draft_id).
+    export_mismatch (draft_id), export_in_data_folder (file), export_not_a_file (file),
+    export_folder_unusable (folder).
     """
 
     def __init__(self, code: str, **values: object):
@@ -23,8 +24,8 @@ class StorageError(Exception):
         self.values = values
 
 
-def cannot_write(folder: Path, error: OSError) -> StorageError:
-    """Name what keeps a file from being written: disk_full or folder_read_only (folder)."""
+def cannot_write(folder: Path, error: OSError, code: str = "folder_read_only") -> StorageError:
+    """Name what keeps a file from being written: disk_full, or `code` (folder)."""
     if error.errno in _DISK_FULL:
         return StorageError("disk_full")
-    return StorageError("folder_read_only", folder=str(folder))
+    return StorageError(code, folder=str(folder))

@@ -31,15 +31,35 @@ def export_sft(store: Store, out: Path) -> ExportReport:
     """Write every approved text as one line of TRL's conversational format; all of them or no file.
 
     Raises:
-        StorageError: nothing_approved; export_mismatch (draft_id); folder_read_only (folder); disk_full. `out` is then
-            as it was before.
+        StorageError: nothing_approved; export_mismatch (draft_id); disk_full; as `_target`. `out` is then as it was
+            before.
     """
+    target = _target(out, store.folder)
     lines = [_line(item) for item in store.approved_items()]
     if not lines:
         raise StorageError("nothing_approved")
     # Before the file: what leaves is on record even if the desk dies in between.
     store.log_export(len(lines))
-    return ExportReport(len(lines), _write(out, lines))
+    return ExportReport(len(lines), _write(target, lines))
+
+
+def _target(out: Path, data_dir: Path) -> Path:
+    """The file that `out` leads to, if an export may take its place.
+
+    Raises:
+        StorageError: export_in_data_folder (file), export_not_a_file (file), export_folder_unusable (folder).
+    """
+    target = Path(os.path.realpath(out))
+    try:
+        if not target.parent.is_dir():
+            raise StorageError("export_folder_unusable", folder=str(target.parent))
+        if any(folder.samefile(data_dir) for folder in target.parents):
+            raise StorageError("export_in_data_folder", file=str(target))
+        if target.exists() and not target.is_file():
+            raise StorageError("export_not_a_file", file=str(target))
+    except OSError as error:
+        raise cannot_write(target.parent, error, "export_folder_unusable") from error
+    return target
 
 
 def _line(item: ApprovedItem) -> bytes:
@@ -63,7 +83,7 @@ def _write(out: Path, lines: Iterable[bytes]) -> str:
         os.replace(part, out)
         _sync(out.parent)
     except OSError as error:
-        raise cannot_write(out.parent, error) from error
+        raise cannot_write(out.parent, error, "export_folder_unusable") from error
     finally:
         if part is not None:
             part.unlink(missing_ok=True)

@@ -37,8 +37,11 @@ class DeskLock:
             raise cannot_write(self._folder, error) from error
 
     def publish(self, url: str) -> None:
-        """Tell a second start where the desk answers."""
-        self._address.write_text(url, encoding="utf-8")
+        """Tell a second start where the desk answers. Raises StorageError disk_full, folder_read_only (folder)."""
+        try:
+            self._address.write_text(url, encoding="utf-8")
+        except OSError as error:
+            raise cannot_write(self._folder, error) from error
 
     def release(self) -> None:
         """End being the desk."""

@@ -17,18 +17,28 @@ def migrate(database: Database, scripts: Path = SCRIPTS, head: str = HEAD) -> No
     """Do nothing if the schema is `head`; make it anew in an empty file; else copy the file and upgrade it.
 
     Raises:
-        StorageError: newer_schema (found, known), if a later release wrote the file; database_corrupt, if the
-            file holds tables of something else.
+        StorageError: as `known_version`.
     """
-    with database.read() as connection:
-        found = _version(connection)
+    found = known_version(database, scripts, head)
     if found == head:
         return
     if found is not None:
-        if not any(file.name.startswith(f"{found}_") for file in (scripts / "versions").iterdir()):
-            raise StorageError("newer_schema", found=found, known=head)
         database.backup(f"before-{head}-was-{found}")
     _upgrade(database, scripts)
+
+
+def known_version(database: Database, scripts: Path = SCRIPTS, head: str = HEAD) -> str | None:
+    """The migration that the file stands at; None for an empty file.
+
+    Raises:
+        StorageError: newer_schema (found, known), if a later release wrote the file; database_corrupt, if the
+            file holds tables of something else, or has lost its version.
+    """
+    with database.read() as connection:
+        found = _version(connection)
+    if found is not None and not any(file.name.startswith(f"{found}_") for file in (scripts / "versions").iterdir()):
+        raise StorageError("newer_schema", found=found, known=head)
+    return found
 
 
 def _version(connection: Connection) -> str | None:
@@ -37,7 +47,9 @@ def _version(connection: Connection) -> str | None:
         return None
     if "alembic_version" not in tables:
         raise StorageError("database_corrupt")
-    version: str = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
+    version: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    if version is None:
+        raise StorageError("database_corrupt")
     return version
 
 

@@ -105,7 +105,7 @@ class Revision:
 
 @dataclass(frozen=True)
 class StaleSave:
-    """A text whose save was refused, because somebody else had saved since `base_version`."""
+    """A text whose save was refused: somebody had saved since `base_version`, or the draft was in review by then."""
 
     draft_id: int
     base_version: int

@@ -92,8 +92,15 @@ def select_queue(view: View, person_id: int) -> Select[Any]:
     )
 
 
+def is_own(person_id: int) -> ColumnElement[bool]:
+    """Whether the person had the draft made or saved any version of it, so that somebody else has to review it."""
+    written = revisions.alias()
+    saved = exists().where(written.c.draft_id == drafts.c.id, written.c.person_id == person_id)
+    return (drafts.c.author_id == person_id) | saved
+
+
 def _in_view(view: View, person_id: int) -> ColumnElement[bool]:
-    own = (drafts.c.author_id == person_id) | (revisions.c.person_id == person_id)
+    own = is_own(person_id)
     match view:
         case "to_review":
             return and_(drafts.c.state == "submitted", ~own)

@@ -1,8 +1,8 @@
 """The tables as the newest migration leaves them; a test holds the two together.
 
 Deciding rules stand in the database too: a review's author and editor are really those of the reviewed text (composite
-foreign keys) and neither is its reviewer (CHECK); a score is whole or absent; triggers, made by the migration, keep
-the APPEND_ONLY tables from every UPDATE and DELETE.
+foreign keys) and neither is its reviewer (CHECK); a score is whole or absent; triggers, made by the migration, refuse a
+review by whoever saved any version of the draft, and keep the APPEND_ONLY tables from every UPDATE and DELETE.
 """
 
 from __future__ import annotations
@@ -108,7 +108,9 @@ people = Table(
     "people",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("name", Prose, nullable=False, unique=True),
+    Column("name", Prose, nullable=False),
+    # The name casefolded, so that one person is not two.
+    Column("key", Prose, nullable=False, unique=True),
     _created_at(),
 )
 

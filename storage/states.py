@@ -10,10 +10,9 @@ from storage.records import Decision, State
 Action = Literal["save", "submit"] | Decision
 """`save` means: a text that differs from the latest revision."""
 
+# What a reviewer holds or has approved cannot be saved over: a save that was on its way would undo it unnoticed.
 TRANSITIONS: dict[tuple[State, Action], State] = {
     ("open", "save"): "open",
-    ("submitted", "save"): "open",
-    ("approved", "save"): "open",
     ("rejected", "save"): "open",
     # Stays on the author's list, beside the reason, until it is submitted again.
     ("returned", "save"): "returned",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Table, insert, update
+from sqlalchemy import Connection, Table, insert, select, update
 
 from app.chain import Response
 from storage import rows
@@ -12,6 +12,9 @@ from storage.errors import StorageError
 from storage.records import Draft, Revision, StoredScore, text_sha256
 from storage.schema import audit_events, drafts, revisions
 from storage.states import after
+
+LAST_ID = 2**63 - 1
+"""SQLite's integers end here; the driver raises an error of its own for a larger one."""
 
 
 def now() -> datetime:
@@ -49,10 +52,17 @@ def log(
 
 def find_draft(connection: Connection, draft_id: int) -> Draft:
     """One draft. Raises StorageError draft_unknown (draft_id)."""
-    row = connection.execute(rows.SELECT_DRAFT.where(drafts.c.id == draft_id)).mappings().first()
+    row = None
+    if 0 < draft_id <= LAST_ID:
+        row = connection.execute(rows.SELECT_DRAFT.where(drafts.c.id == draft_id)).mappings().first()
     if row is None:
         raise StorageError("draft_unknown", draft_id=draft_id)
     return rows.to_draft(row)
+
+
+def is_own(connection: Connection, draft_id: int, person_id: int) -> bool:
+    """See `rows.is_own`."""
+    return connection.execute(select(rows.is_own(person_id)).where(drafts.c.id == draft_id)).scalar_one()
 
 
 def draft_at(connection: Connection, draft_id: int, version: int) -> Draft:

@@ -68,6 +68,11 @@ class Store:
             raise
         return store
 
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return self._database.folder
+
     def close(self) -> None:
         """Release the database file."""
         self._database.close()
@@ -81,17 +86,18 @@ class Store:
     # People, posts, drafts
 
     def person(self, name: str) -> Person:
-        """The person of that name, made known if new."""
-        find = select(people.c.id).where(people.c.name == name)
+        """The person of that name, made known if new. Case makes no second person: the first spelling stays."""
+        key = name.casefold()
+        find = select(people.c.id, people.c.name).where(people.c.key == key)
         with self._database.read() as connection:
-            known = connection.execute(find).scalar()
+            known = connection.execute(find).first()
         if known is None:
             with self._database.write() as connection:
                 connection.execute(
-                    insert_or(people).on_conflict_do_nothing(), {"name": name, "created_at": steps.now()}
+                    insert_or(people).on_conflict_do_nothing(), {"name": name, "key": key, "created_at": steps.now()}
                 )
-                known = connection.execute(find).scalar_one()
-        return Person(known, name)
+                known = connection.execute(find).one()
+        return Person(known.id, known.name)
 
     def add_post(self, title: str, description: str, author_id: int) -> Post:
         """Keep a cleaned post."""
@@ -199,11 +205,12 @@ class Store:
     ) -> Revision:
         """Append a person's text. The same text as the latest revision makes no new version: that one is returned.
 
-        `base_version` is the version the person began from; 0 is the model's draft. An approved, submitted or rejected
-        draft is open again afterwards; a returned one stays returned.
+        `base_version` is the version the person began from; 0 is the model's draft. A rejected draft is open again
+        afterwards; a returned one stays returned.
 
         Raises:
-            StorageError: stale_revision (base, latest), after the refused text was put into `stale_saves`.
+            StorageError: wrong_state (state, action) for a submitted or approved draft, or stale_revision
+                (base, latest); the refused text is then in `stale_saves`.
         """
         sha256 = text_sha256(response)
         with self._database.write() as connection:
@@ -211,7 +218,8 @@ class Store:
             latest = steps.latest_revision(connection, draft)
             if latest is not None and latest.text_sha256 == sha256:
                 return latest
-            if draft.version == base_version:
+            refusal = _refusal(draft, base_version)
+            if refusal is None:
                 return steps.append_revision(connection, draft, person_id, response, score)
             text = dict(response.parts(), text_sha256=sha256, created_at=steps.now())
             connection.execute(
@@ -219,7 +227,8 @@ class Store:
                 {"draft_id": draft_id, "base_version": base_version, "person_id": person_id, **text},
             )
             steps.log(connection, "save_refused", person_id, draft_id, draft.version)
-        raise StorageError("stale_revision", base=base_version, latest=draft.version)
+        # Only now: raised any earlier, it would roll the kept text back.
+        raise refusal
 
     def latest_revision(self, draft_id: int) -> Revision | None:
         """The text that counts, or None while only the model has written."""
@@ -280,8 +289,8 @@ class Store:
         """Record a second person's decision on exactly this text.
 
         Raises:
-            StorageError: stale_revision (base, latest), wrong_state (state, action), own_review (by the author or the
-                last editor), reason_missing (every decision but approve needs one).
+            StorageError: stale_revision (base, latest), wrong_state (state, action), own_review (by the author or
+                whoever saved a version of it), reason_missing (every decision but approve needs one).
         """
         with self._database.write() as connection:
             draft = steps.draft_at(connection, draft_id, version)
@@ -289,7 +298,7 @@ class Store:
             state = after(draft.state, decision)
             if text is None or text.text_sha256 != text_sha256:
                 raise StorageError("stale_revision", base=version, latest=draft.version)
-            if reviewer_id in (draft.author.id, text.person.id):
+            if steps.is_own(connection, draft_id, reviewer_id):
                 raise StorageError("own_review")
             if decision != "approve" and not reason.strip():
                 raise StorageError("reason_missing")
@@ -333,6 +342,17 @@ class Store:
         """Note that `count` approved texts are about to leave the database."""
         with self._database.write() as connection:
             steps.log(connection, "export", count=count)
+
+
+def _refusal(draft: Draft, base_version: int) -> StorageError | None:
+    """Why a text that began from `base_version` cannot become the next revision."""
+    try:
+        after(draft.state, "save")
+    except StorageError as error:
+        return error
+    if draft.version != base_version:
+        return StorageError("stale_revision", base=base_version, latest=draft.version)
+    return None
 
 
 def _known(sections: Mapping[str, str]) -> dict[str, str]:

@@ -1,11 +1,13 @@
-"""The engine process: `python -m app.engine.child POLICY REWARD CONTEXT_TOKENS`, JSON lines on its standard streams.
+"""The engine process, JSON lines on its standard streams.
 
+`python -m app.engine.child CONTEXT_TOKENS POLICY SHA256 REWARD SHA256`; "" for no reward model, or a hash not to check.
 llama.cpp aborts the process on a bad file or a full cache; here that costs a message and a fresh child, not the page.
 It ends when its standard input closes. It writes no text to any stream but the pipe to its parent, and no core file.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import queue
 import sys
@@ -33,7 +35,11 @@ def main() -> None:
         out.flush()
 
     try:
-        serve(emit, Path(sys.argv[1]), Path(sys.argv[2]) if sys.argv[2] else None, int(sys.argv[3]))
+        context_tokens, policy, policy_sha256, reward, reward_sha256 = sys.argv[1:]
+        check(Path(policy), policy_sha256)
+        if reward:
+            check(Path(reward), reward_sha256)
+        serve(emit, Path(policy), Path(reward) if reward else None, int(context_tokens))
     except DeskError as error:
         emit(error_message(error))
     except Exception as error:
@@ -43,14 +49,26 @@ def main() -> None:
         os._exit(1)  # without waiting for the thread that reads standard input
 
 
+def check(path: Path, sha256: str) -> None:
+    """Make sure that a file is a model, and the expected one: it may have been replaced while the desk runs.
+
+    Raises:
+        DeskError: model_missing, model_unreadable, model_changed (model, file).
+    """
+    gguf_header.check(path)
+    if not sha256:
+        return
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            raise DeskError("model_changed", model=path.parent.name, file=path.name)
+
+
 def serve(emit: Callable[[wire.Message], None], policy: Path, reward: Path | None, context_tokens: int) -> None:
     """Answer requests for ever; returns only by an exception.
 
     Raises:
-        DeskError: model_missing, model_unreadable if a model cannot be loaded.
+        DeskError: model_unreadable if llama.cpp refuses a model.
     """
-    for path in filter(None, (policy, reward)):
-        gguf_header.check(path)
     # Only now, because loading the library takes longer than finding that a file is no model.
     from app.engine.decode import Writer
     from app.engine.embed import Encoder

@@ -25,6 +25,9 @@ from app.errors import DeskError
 
 _ROOT = Path(__file__).resolve().parents[2]
 
+NUDGE: wire.Message = {"event": "nudge"}
+"""Comes from this side. One that nobody waits for any more is passed over by who waits next."""
+
 
 class _Child:
     """One engine process and a thread for each end of its pipes."""
@@ -51,7 +54,7 @@ class _Child:
         self._outgoing.put(message)
 
     def receive(self, patience_s: float) -> wire.Message:
-        """The next message.
+        """The next message, or NUDGE.
 
         Raises:
             DeskError: engine_crashed (exit), engine_hung (seconds), or what the child reports.
@@ -66,6 +69,10 @@ class _Child:
         if message["event"] == "error":
             raise DeskError(message["code"], **message["values"])
         return message
+
+    def nudge(self) -> None:
+        """Let `receive` return NUDGE, so that its caller can wait anew with another patience."""
+        self._incoming.put(NUDGE)
 
     def alive(self) -> bool:
         """Whether the process runs."""
@@ -102,11 +109,31 @@ class LlamaEngine:
         reward: GGUF that scores; without it `embed` raises reward_model_missing.
         context_tokens: prompt and response together.
         patience_s: longest silence of the child before it counts as hung.
+        stop_patience_s: the same, once a generation was told to stop.
+        policy_sha256: what the file must hash to, at every start of a child; another is model_changed. None: any.
+        reward_sha256: as `policy_sha256`.
     """
 
-    def __init__(self, policy: Path, reward: Path | None, context_tokens: int = 4096, patience_s: float = 60.0):
-        self._arguments = [str(policy.resolve()), str(reward.resolve()) if reward else "", str(context_tokens)]
+    def __init__(
+        self,
+        policy: Path,
+        reward: Path | None,
+        context_tokens: int = 4096,
+        patience_s: float = 60.0,
+        stop_patience_s: float = 5.0,
+        *,
+        policy_sha256: str | None = None,
+        reward_sha256: str | None = None,
+    ):
+        self._arguments = [
+            str(context_tokens),
+            str(policy.resolve()),
+            policy_sha256 or "",
+            str(reward.resolve()) if reward else "",
+            reward_sha256 or "",
+        ]
         self._patience_s = patience_s
+        self._stop_patience_s = stop_patience_s
         self._turn = threading.Lock()
         self._changed = threading.Condition()  # guards all below
         self._request = 0
@@ -159,9 +186,10 @@ class LlamaEngine:
     def stop(self) -> None:
         """See `protocol.Engine`."""
         with self._changed:
-            if self._generating:
+            if self._generating and self._stopped != self._request:
                 self._stopped = self._request
                 self._child.send({"op": "stop", "id": self._request})
+                self._child.nudge()
                 self._changed.notify_all()
 
     def close(self) -> None:
@@ -205,7 +233,7 @@ class LlamaEngine:
         answer: wire.Message = {"event": ""}
         try:
             while answer["event"] != last:
-                answer = child.receive(self._patience_s)
+                answer = self._receive(child)
                 yield answer
         except DeskError as error:
             raise self._recover(child, error) from None
@@ -218,9 +246,17 @@ class LlamaEngine:
         """Take in what a dropped request still sends, so that the next one does not."""
         try:
             while answer["event"] != last:
-                answer = child.receive(self._patience_s)
+                answer = self._receive(child)
         except DeskError as error:
             self._recover(child, error)
+
+    def _receive(self, child: _Child) -> wire.Message:
+        """The child's next message; a stop meanwhile shortens the wait for it."""
+        message = NUDGE
+        while message is NUDGE:
+            stopped = self._stopped == self._request
+            message = child.receive(self._stop_patience_s if stopped else self._patience_s)
+        return message
 
     def _recover(self, child: _Child, error: DeskError) -> DeskError:
         """Put a fresh child in the place of a dead or hung one; returns the error to raise."""

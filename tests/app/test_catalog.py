@@ -63,10 +63,44 @@ def test_a_missing_file_is_named(tmp_path):
     assert (caught.value.code, caught.value.values["file"]) == ("model_missing", "weights.gguf")
 
 
-@pytest.mark.parametrize("text", ["# no front matter", "---\nlicense: mit\n---\n", "---\n: [\n---\n", ""])
-def test_a_card_without_an_entry_is_named(tmp_path, text):
+@pytest.mark.parametrize("text", ["# no front matter", "---\nlicense: mit\n---\n", "---\n- a list\n---\n", "---\n", ""])
+def test_a_folder_without_a_card_is_passed_over(tmp_path, text):
+    write_card(tmp_path / "small")
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "README.md").write_text(text, "utf-8")
+    assert list(load_cards(tmp_path)) == ["small"]
+
+
+def test_a_byte_order_mark_hides_no_card(tmp_path):
+    readme = write_card(tmp_path / "small") / "README.md"
+    readme.write_text(readme.read_text("utf-8"), "utf-8-sig")
+    assert list(load_cards(tmp_path)) == ["small"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("empathy_desk:", ": ["),
+        ("role: policy", "roll: policy"),
+        ("size_bytes: 4", "size_bytes: '4'"),
+        ("memory_mb: 60", "memory_mb: true"),
+        ("context_tokens: 512", "context_tokens: 0"),
+        ("file: weights.gguf", "file: [weights.gguf]"),
+        ("title: {zh: 模型, en: Model}", "title: {zh: 模型, en: 1}"),
+        ("threshold: 0.5", "threshold: abc"),
+        ("threshold: 0.5", "threshold: .nan"),
+        ("[0.1, 0.9]", "[0.1, high]"),
+        ("[0.1, 0.9]", "abc"),
+        ("reward_model: judge", "reward_model: 7"),
+    ],
+)
+def test_an_entry_that_lacks_a_field_or_holds_another_type_is_named(tmp_path, old, new):
+    more = "threshold: 0.5\n  human_quantiles: [0.1, 0.9]\n  reward_model: judge"
+    readme = write_card(tmp_path / "odd", more=more) / "README.md"
+    assert load_cards(tmp_path)["odd"].human_quantiles == (0.1, 0.9)
+    text = readme.read_text("utf-8")
+    assert old in text
+    readme.write_text(text.replace(old, new), "utf-8")
     with pytest.raises(DeskError) as caught:
         load_cards(tmp_path)
     assert (caught.value.code, caught.value.values["model"]) == ("card_unreadable", "odd")

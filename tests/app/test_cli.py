@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from storage.database import FILE_NAME
+from storage.store import Store
 from tests.tiny_cards import write_card
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,7 +98,15 @@ def test_scores_keep_the_order_of_the_pairs(models_dir: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     "line",
-    ["not json", '{"post": "a"}', '{"post": "a", "answer": " "}', '["a", "b"]', '{"post": 1, "answer": "b"}', "null"],
+    [
+        "not json",
+        '{"post": "a"}',
+        '{"post": "a", "answer": " "}',
+        '["a", "b"]',
+        '{"post": 1, "answer": "b"}',
+        "null",
+        pytest.param("[" * 200_000, id="deep"),
+    ],
 )
 def test_malformed_pair_names_file_and_line_but_no_text(models_dir: Path, tmp_path: Path, line: str) -> None:
     file = tmp_path / "pairs.jsonl"
@@ -148,6 +161,34 @@ def test_doctor_asks_to_mend_only_what_is_broken(models_dir: Path, tmp_path: Pat
     assert broken.returncode == 1
     to_mend = [line for line in broken.stdout.splitlines() if line.startswith("✗")]
     assert [line.split(":")[0] for line in to_mend] == ["✗ Database", "✗ Model"]
+
+
+def test_doctor_says_how_to_get_a_missing_model_back(models_dir: Path, tmp_path: Path) -> None:
+    cards = tmp_path / "cards"
+    shutil.copytree(models_dir, cards)
+    (cards / "tiny-policy" / "model.gguf").unlink()
+    for folder, advice in ((cards, "restore it from the release"), (tmp_path / "none", "restore the folder")):
+        result = desk("--models-dir", str(folder), "--data-dir", str(tmp_path / "data"), "--language", "en", "doctor")
+        assert result.returncode == 1
+        (line,) = [line for line in result.stdout.splitlines() if line.startswith("✗")]
+        assert advice in line and "launch.py doctor" not in line
+
+
+def test_doctor_finds_a_newer_database(models_dir: Path, tmp_path: Path) -> None:
+    Store.open(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as raw, raw:
+        raw.execute("UPDATE alembic_version SET version_num = '9999'")
+    result = desk("--models-dir", str(models_dir), "--data-dir", str(tmp_path), "doctor")
+    assert result.returncode == 1
+    assert ["9999" in line for line in result.stdout.splitlines() if line.startswith("✗")] == [True]
+
+
+def test_export_over_the_database_is_refused(tmp_path: Path) -> None:
+    Store.open(tmp_path).close()
+    before = (tmp_path / FILE_NAME).read_bytes()
+    sentence = refused(desk("--data-dir", str(tmp_path), "export", "sft", "--out", str(tmp_path / FILE_NAME)))
+    assert str(tmp_path / FILE_NAME) in sentence
+    assert (tmp_path / FILE_NAME).read_bytes() == before
 
 
 def test_doctor_names_a_taken_port(models_dir: Path) -> None:

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import DeskError
-from app.intake import MAX_POST_CHARS, accept_post, clean
+from app.intake import MAX_POST_CHARS, accept_name, accept_post, accept_section, clean, clean_name
 
+UNSEEN = ["\u200b", "\u2060 \u00ad", "\u200d\n\ufe0f", "\u3164\u2800", "\U000e0041"]
 anything = st.text(st.characters(codec=None, exclude_categories=()))
 
 
@@ -49,7 +50,7 @@ def test_each_kind_of_unseen_character(given_text: str, text: str, removed: int)
     assert (cleaned.text, cleaned.removed) == (text, removed)
 
 
-@pytest.mark.parametrize("description", ["", "  \n\t", "\x00\u202e\ufeff", "\u3000"])
+@pytest.mark.parametrize("description", ["", "  \n\t", "\x00\u202e\ufeff", "\u3000", *UNSEEN])
 def test_a_post_without_anything_to_read_is_refused(description: str) -> None:
     with pytest.raises(DeskError) as refused:
         accept_post("只有标题", description)
@@ -67,3 +68,38 @@ def test_a_post_is_taken_up_to_the_limit_and_refused_one_beyond() -> None:
 
 def test_a_title_becomes_one_line_and_the_description_keeps_its_lines() -> None:
     assert accept_post(" 我\n很累 ", "\n第一段\n\n第二段 ") == ("我 很累", "第一段\n\n第二段")
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+def test_a_section_or_a_name_without_anything_to_read_is_refused(text: str) -> None:
+    with pytest.raises(DeskError) as refused:
+        accept_section("L1", text)
+    assert refused.value.code == "section_empty"
+    with pytest.raises(DeskError) as refused:
+        accept_name(text)
+    assert refused.value.code == "name_missing"
+
+
+def test_unseen_characters_between_others_stay_in_a_post() -> None:
+    assert accept_post("", "\U0001f469\u200d\U0001f467") == ("", "\U0001f469\u200d\U0001f467")
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        (" 张三\u200b", "张三"),
+        ("张\u00ad三\u2060\ufe0f", "张三"),
+        ("Ａnn\u3000 Lee", "Ann Lee"),
+        ("e\u00ad\u0301", "\u00e9"),
+        ("张\n三", "张 三"),
+    ],
+)
+def test_names_that_look_alike_are_one(typed: str, name: str) -> None:
+    assert clean_name(typed) == accept_name(typed) == name
+
+
+@given(anything)
+def test_a_clean_name_is_clean(text: str) -> None:
+    once = clean_name(text)
+    assert clean_name(once) == once
+    assert not any(unicodedata.category(char) in ("Cf", "Cc", "Cs") for char in once)

@@ -45,6 +45,7 @@ def test_the_road_from_edit_to_approval(store, author, reviewer, draft):
     assert queue.counts["to_review"] == 1
     shown = reviewing.item(store, draft.id)
     assert (shown.model, shown.text.response) == (MODEL, EDITED)
+    assert shown.writers == {author.id}
     done = reviewing.decide(store, draft.id, shown.text.version, shown.text.text_sha256, reviewer.id, "approve", "")
     assert done.state == "approved"
     assert [(review.decision, review.reviewer) for review in reviewing.item(store, draft.id).reviews] == [
@@ -90,3 +91,9 @@ def test_a_draft_that_the_model_did_not_finish_can_be_written_by_hand(store, aut
     store.save_revision(half.id, 0, author.id, EDITED)
     shown = reviewing.item(store, half.id)
     assert (shown.model, shown.text.response) == (None, EDITED)
+
+
+def test_everybody_who_saved_a_version_is_among_its_writers(store, author, reviewer, draft):
+    store.save_revision(draft.id, 0, reviewer.id, EDITED)
+    store.save_revision(draft.id, 1, store.person("第三人").id, MODEL)
+    assert reviewing.item(store, draft.id).writers == {author.id, reviewer.id, store.person("第三人").id}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -30,8 +32,6 @@ def test_only_approved_texts_are_exported_in_trls_conversational_form(
     tmp_path, store, people, new_draft, approve, text
 ):
     first, second = approve(text("第一封")), approve(text("第二封"))
-    undone = approve(text("批准后又改"))
-    store.save_revision(undone.id, 1, people.author.id, text("改了"))
     store.submit(new_draft().id, 0, people.author.id)
     new_draft()
     report = export_sft(store, tmp_path / "sft.jsonl")
@@ -81,8 +81,43 @@ def test_a_folder_that_is_not_there_is_named(tmp_path, store, approve, text):
     approve(text("一"))
     with pytest.raises(StorageError) as refused:
         export_sft(store, tmp_path / "missing" / "sft.jsonl")
-    assert refused.value.code == "folder_read_only"
+    assert refused.value.code == "export_folder_unusable"
     assert refused.value.values == {"folder": str(tmp_path / "missing")}
+
+
+@pytest.mark.parametrize("name", [FILE_NAME, "new.jsonl", "desk.lock", "backups/new.jsonl"])
+def test_an_export_never_goes_into_the_data_folder(tmp_path, store, approve, text, name):
+    approve(text("一"))
+    (tmp_path / "data" / "backups").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "data" / name)
+    before = sorted((tmp_path / "data").iterdir())
+    for out in (tmp_path / "data" / name, tmp_path / "data" / "backups" / ".." / name, tmp_path / "link"):
+        with pytest.raises(StorageError) as refused:
+            export_sft(store, out)
+        assert refused.value.code == "export_in_data_folder"
+        assert refused.value.values == {"file": str(tmp_path / "data" / name)}
+    assert sorted((tmp_path / "data").iterdir()) == before
+    assert len(list(store.approved_items())) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a named pipe")
+def test_a_folder_or_a_device_is_not_replaced(tmp_path, store, approve, text):
+    approve(text("一"))
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name, kind in (("folder", Path.is_dir), ("pipe", Path.is_fifo)):
+        with pytest.raises(StorageError) as refused:
+            export_sft(store, tmp_path / name)
+        assert (refused.value.code, refused.value.values) == ("export_not_a_file", {"file": str(tmp_path / name)})
+        assert kind(tmp_path / name)
+
+
+def test_an_export_through_a_link_replaces_the_file_behind_it(tmp_path, store, approve, text):
+    approve(text("一"))
+    (tmp_path / "link").symlink_to(tmp_path / "sft.jsonl")
+    export_sft(store, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and not (tmp_path / "sft.jsonl").is_symlink()
+    assert len((tmp_path / "sft.jsonl").read_bytes().splitlines()) == 1
 
 
 @pytest.mark.parametrize("forged", ["改过的字", "带<标签", ""])

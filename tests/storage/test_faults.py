@@ -228,6 +228,17 @@ def test_a_foreign_database_is_refused_and_kept(tmp_path):
     assert refused.value.code == "database_corrupt"
 
 
+def test_a_database_that_lost_its_version_is_refused_and_kept(tmp_path):
+    Store.open(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as raw, raw:
+        raw.execute("DELETE FROM alembic_version")
+    before = (tmp_path / FILE_NAME).read_bytes()
+    with pytest.raises(StorageError) as refused:
+        Store.open(tmp_path)
+    assert refused.value.code == "database_corrupt"
+    assert (tmp_path / FILE_NAME).read_bytes() == before
+
+
 def test_a_locked_database_is_named(tmp_path, monkeypatch):
     patient = database.PRAGMAS
     monkeypatch.setattr(database, "PRAGMAS", ("busy_timeout=0", *patient[1:]))

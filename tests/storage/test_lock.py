@@ -49,6 +49,17 @@ def test_the_second_desk_is_told_the_address_and_a_killed_one_blocks_nobody(tmp_
     second.release()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_while_the_address_is_written_is_named(tmp_path):
+    lock = DeskLock(tmp_path)
+    lock.acquire()
+    (tmp_path / "desk.url").symlink_to("/dev/full")
+    with pytest.raises(StorageError) as refused:
+        lock.publish("http://127.0.0.1:7860")
+    assert refused.value.code == "disk_full"
+    lock.release()
+
+
 def test_a_lock_taken_in_one_thread_is_let_go_in_another(tmp_path):
     lock = DeskLock(tmp_path)
     taker = threading.Thread(target=lock.acquire)

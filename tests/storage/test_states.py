@@ -26,13 +26,12 @@ ACTIONS = ("save", "submit", *get_args(Decision))
 ALLOWED = {
     "open": {"save": "open", "submit": "submitted"},
     "submitted": {
-        "save": "open",
         "approve": "approved",
         "return": "returned",
         "reject": "rejected",
         "escalate": "submitted",
     },
-    "approved": {"save": "open"},
+    "approved": {},
     "returned": {"save": "returned", "submit": "submitted"},
     "rejected": {"save": "open"},
 }
@@ -108,6 +107,19 @@ def test_an_unfinished_draft_cannot_be_submitted(store, people):
     assert refused.value.code == "draft_incomplete"
 
 
+def test_whoever_wrote_any_version_does_not_decide(store, people, new_draft, text):
+    draft = new_draft()
+    store.save_revision(draft.id, 0, people.other.id, text("由第三人写的"))
+    last = store.save_revision(draft.id, 1, people.author.id, text("由第三人写的，加一个句号。"))
+    store.submit(draft.id, 2, people.author.id)
+    with pytest.raises(StorageError) as refused:
+        store.decide(draft.id, 2, last.text_sha256, people.other.id, "approve", "")
+    assert refused.value.code == "own_review"
+    assert store.queue("to_review", people.other.id) == []
+    assert store.counts(people.other.id)["waiting"] == 1
+    assert [line.draft_id for line in store.queue("to_review", people.reviewer.id)] == [draft.id]
+
+
 def test_neither_author_nor_last_editor_decides(store, people, new_draft, text):
     draft = new_draft()
     edited = store.save_revision(draft.id, 0, people.other.id, text("由第三人改过"))
@@ -123,10 +135,13 @@ def test_neither_author_nor_last_editor_decides(store, people, new_draft, text):
 
 def test_raw_sql_cannot_approve_for_author_or_editor_either(tmp_path, store, people, new_draft, text):
     draft = new_draft()
-    edited = store.save_revision(draft.id, 0, people.other.id, text("由第三人改过"))
-    store.submit(draft.id, 1, people.author.id)
+    earlier = store.person("更早的人").id
+    store.save_revision(draft.id, 0, earlier, text("更早的人写的"))
+    edited = store.save_revision(draft.id, 1, people.other.id, text("由第三人改过"))
+    store.submit(draft.id, 2, people.author.id)
     author, reviewer, editor = people.author.id, people.reviewer.id, people.other.id
     forged = {
+        "editor of an earlier version approves": (edited.text_sha256, author, editor, earlier),
         "author approves": (edited.text_sha256, author, editor, author),
         "editor approves": (edited.text_sha256, author, editor, editor),
         "author under another's name": (edited.text_sha256, reviewer, editor, author),
@@ -135,7 +150,7 @@ def test_raw_sql_cannot_approve_for_author_or_editor_either(tmp_path, store, peo
     }
     insert = (
         "INSERT INTO reviews (draft_id, version, text_sha256, author_id, editor_id, reviewer_id, decision, reason,"
-        " created_at) VALUES (?, 1, ?, ?, ?, ?, 'approve', '', '2026-01-01')"
+        " created_at) VALUES (?, 2, ?, ?, ?, ?, 'approve', '', '2026-01-01')"
     )
     with closing(sqlite3.connect(tmp_path / "data" / FILE_NAME)) as raw:
         raw.execute("PRAGMA foreign_keys=ON")
@@ -157,22 +172,46 @@ def test_a_decision_other_than_approval_needs_a_reason(store, people, new_draft)
     assert [review.reason for review in store.reviews(draft.id)] == ["请补充"]
 
 
-def test_an_edit_after_approval_undoes_it(store, people, new_draft, text):
+@pytest.mark.parametrize("held", ["submitted", "approved"])
+@pytest.mark.parametrize("base", [0, 1])
+def test_a_late_save_undoes_no_submission_and_no_approval_and_its_text_is_kept(
+    store, people, new_draft, text, held, base
+):
+    draft = store.submit(new_draft().id, 0, people.author.id)
+    shown = store.latest_revision(draft.id)
+    if held == "approved":
+        store.decide(draft.id, 1, shown.text_sha256, people.reviewer.id, "approve", "")
+    before = store.draft(draft.id)
+    for _ in range(2):  # the page tries again: the text is kept once
+        with pytest.raises(StorageError) as refused:
+            store.save_revision(draft.id, base, people.author.id, text("还在路上的字"))
+        assert (refused.value.code, refused.value.values) == ("wrong_state", {"state": held, "action": "save"})
+    assert store.draft(draft.id) == before and store.latest_revision(draft.id) == shown
+    (kept,) = store.stale_saves(draft.id)
+    assert (kept.response, kept.person, kept.base_version) == (text("还在路上的字"), people.author, base)
+
+
+def test_saving_an_approved_text_as_it_stands_changes_nothing(store, people, new_draft):
     draft = store.submit(new_draft().id, 0, people.author.id)
     shown = store.latest_revision(draft.id)
     store.decide(draft.id, 1, shown.text_sha256, people.reviewer.id, "approve", "")
-    # An autosave of what stands there is no edit.
     store.save_revision(draft.id, 1, people.author.id, shown.response)
     assert store.draft(draft.id).state == "approved"
     assert [item.response for item in store.approved_items()] == [shown.response]
-    store.save_revision(draft.id, 1, people.author.id, text("改了一个字"))
-    assert store.draft(draft.id).state == "open"
-    assert list(store.approved_items()) == []
+
+
+def test_a_rejected_text_can_be_written_anew(store, people, new_draft, text):
+    draft = store.submit(new_draft().id, 0, people.author.id)
+    shown = store.latest_revision(draft.id)
+    store.decide(draft.id, 1, shown.text_sha256, people.reviewer.id, "reject", "理由")
+    store.save_revision(draft.id, 1, people.author.id, text("重写"))
+    assert (store.draft(draft.id).state, store.draft(draft.id).version) == ("open", 2)
 
 
 def test_a_decision_on_a_text_that_has_changed_is_refused(store, people, new_draft, text):
     draft = store.submit(new_draft().id, 0, people.author.id)
     shown = store.latest_revision(draft.id)
+    store.decide(draft.id, 1, shown.text_sha256, people.other.id, "return", "请改")
     store.save_revision(draft.id, 1, people.author.id, text("悄悄改掉"))
     store.submit(draft.id, 2, people.author.id)
     for version in (1, 2):
@@ -263,7 +302,7 @@ class TwoPeople(RuleBasedStateMachine):
         try:
             self.store.save_revision(self.draft_id, base, self.people[person].id, Response("1", "2", "3", "4", answer))
         except StorageError as refused:
-            assert refused.code == "stale_revision"
+            assert refused.code in ("stale_revision", "wrong_state")
 
     @rule(person=st.integers(0, 2), behind=st.integers(0, 1))
     def submit(self, person, behind):
@@ -295,7 +334,8 @@ class TwoPeople(RuleBasedStateMachine):
         assert (draft.state == "approved") == bool(approvals)
         for review in approvals:
             assert text is not None and review.text_sha256 == text.text_sha256
-            assert review.reviewer not in (draft.author, text.person)
+            writers = [revision.person for revision in self.store.revisions(self.draft_id)]
+            assert review.reviewer not in (draft.author, *writers)
         exported = [item.response for item in self.store.approved_items()]
         assert exported == ([text.response] if approvals and text else [])
 

@@ -35,6 +35,9 @@ def test_a_draft_comes_back_as_it_was_made(store, people, text):
 
 def test_a_name_is_one_person(store):
     assert store.person("小林") == store.person("小林") != store.person("小陈")
+    first = store.person("Li Wei")
+    assert store.person("li wei") == store.person("LI WEI") == first
+    assert first.name == "Li Wei"
 
 
 def test_the_page_finds_its_latest_draft(store, people, new_draft):
@@ -160,7 +163,15 @@ def test_every_character_that_may_be_stored_comes_back(store, people, new_draft,
     assert set(revision.response.parts()) == set(SECTIONS)
 
 
-def test_an_unknown_draft_has_a_name_for_it(store):
-    with pytest.raises(StorageError) as unknown:
-        store.draft(404)
-    assert (unknown.value.code, unknown.value.values) == ("draft_unknown", {"draft_id": 404})
+@pytest.mark.parametrize("draft_id", [404, 0, -1, 2**63 - 1, 2**63, 10**30, -(10**30)])
+def test_an_unknown_draft_has_a_name_for_it(store, people, text, draft_id):
+    for attempt in (
+        lambda: store.draft(draft_id),
+        lambda: store.latest_revision(draft_id),
+        lambda: store.save_revision(draft_id, 0, people.author.id, text("一")),
+        lambda: store.submit(draft_id, 0, people.author.id),
+        lambda: store.decide(draft_id, 1, "0" * 64, people.reviewer.id, "approve", ""),
+    ):
+        with pytest.raises(StorageError) as unknown:
+            attempt()
+        assert (unknown.value.code, unknown.value.values) == ("draft_unknown", {"draft_id": draft_id})

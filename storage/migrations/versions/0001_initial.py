@@ -59,6 +59,11 @@ def upgrade() -> None:
                 f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
                 f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
             )
+    op.execute(
+        "CREATE TRIGGER reviews_no_own BEFORE INSERT ON reviews"
+        " WHEN EXISTS (SELECT 1 FROM revisions WHERE draft_id = NEW.draft_id AND person_id = NEW.reviewer_id)"
+        " BEGIN SELECT RAISE(ABORT, 'the reviewer saved a version of this draft'); END"
+    )
 
 
 def _create_posts() -> None:
@@ -66,8 +71,9 @@ def _create_posts() -> None:
         "people",
         *_id("people"),
         _text("name"),
+        _text("key"),
         _text("created_at"),
-        sa.UniqueConstraint("name", name="uq_people_name"),
+        sa.UniqueConstraint("key", name="uq_people_key"),
     )
     op.create_table(
         "posts",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import threading
@@ -188,6 +189,54 @@ def test_a_hang_is_an_error_and_the_next_draft_works(policy: Path) -> None:
             list(events)
         assert caught.value.code == "engine_hung"
         assert written(draft(engine)) == expected
+    finally:
+        engine.close()
+
+
+def test_a_stop_shortens_the_patience_with_a_hung_child(policy: Path) -> None:
+    engine = LlamaEngine(policy, None, CONTEXT_TOKENS, patience_s=600.0, stop_patience_s=2.0)
+    raised: list[DeskError] = []
+    try:
+        expected = written(draft(engine))
+        events = begin_long(engine, Delta)
+        os.kill(engine.pid, signal.SIGSTOP)
+
+        def read_on() -> None:
+            try:
+                list(events)
+            except DeskError as error:
+                raised.append(error)
+
+        reading = threading.Thread(target=read_on)
+        reading.start()
+        engine.stop()
+        reading.join(300)
+        assert [(error.code, error.values) for error in raised] == [("engine_hung", {"seconds": 2})]
+        assert written(draft(engine)) == expected
+    finally:
+        engine.close()
+
+
+def test_a_model_replaced_while_the_desk_runs_is_not_loaded(tmp_path: Path) -> None:
+    (tmp_path / "small").mkdir()
+    paths = [write_model(tmp_path / "small" / f"{role}.gguf", reward=role == "reward") for role in ("policy", "reward")]
+    hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
+    engine = LlamaEngine(*paths, policy_sha256=hashes[0], reward_sha256=hashes[1])
+    try:
+        expected = written(draft(engine))
+        for path in paths:
+            right = path.read_bytes()
+            # A whole model, but another one. The running child keeps the old file; a fresh one would read this.
+            write_model(path.with_suffix(".new"), reward=path.stem == "reward", seed=1).replace(path)
+            assert written(draft(engine)) == expected
+            gone = engine.pid
+            os.kill(gone, signal.SIGKILL)
+            os.waitid(os.P_PID, gone, os.WEXITED | os.WNOWAIT)
+            with pytest.raises(DeskError) as caught:
+                draft(engine)
+            assert (caught.value.code, caught.value.values) == ("model_changed", {"model": "small", "file": path.name})
+            path.write_bytes(right)
+            assert written(draft(engine)) == expected
     finally:
         engine.close()
 
