@@ -103,8 +103,8 @@ _RETORT = re.compile(r"很高兴|好的|当然|没错|是的|对[，,]|非常好
 def to_pair(dialogue: Dialogue) -> Pair | None:
     """The post behind a dialogue and the counselor's turns as one answer, or None where the first turn is no long post.
 
-    The title is the first sentence; the answer takes whole turns up to `MAX_ANSWER_CHARS`, without closing courtesies and
-    without turns that plainly answer a later line.
+    The title is the first sentence; the answer takes whole turns up to `MAX_ANSWER_CHARS`, without closing courtesies
+    and without turns that plainly answer a later line.
     """
     opening = dialogue.client[0]
     if not MIN_POST_CHARS <= len(opening) <= MAX_POST_CHARS:

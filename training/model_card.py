@@ -107,14 +107,15 @@ def _grpo_summary(run: Path) -> str:
         }
         for key in LOGGED
     }
-    return f"GRPO, {len(history)} steps:\n\n" + _table("mean of", rows)
+    note = "Every step draws other posts, so the two columns show that the stage ran, not how much it helped."
+    return f"GRPO, {len(history)} steps:\n\n{_table('mean of', rows)}\n\n{note}"
 
 
 def _policy_body(recipe: Recipe, run: Path, checks: dict[str, dict[str, float]]) -> str:
     return f"""
 # {TITLES["policy"]["zh"]}
 
-A {_parameters(recipe) / 1e6:.1f} M parameter Qwen3-architecture decoder, trained from scratch by this repository's
+Qwen3-architecture decoder of {_parameters(recipe) / 1e6:.1f} M parameters, trained from scratch by this repository's
 pipeline (`training/recipes/{recipe.name}.yaml`). It proves the road from data to desk on a laptop.
 
 **It is far too small to counsel:** its drafts are fluent in places, repeat themselves, contradict, and drift from the
