@@ -184,17 +184,28 @@ def wait_for_page(url: str, desk: subprocess.Popen[bytes]) -> tuple[float, float
     raise DeskError("internal")
 
 
+def _engine(policy: Card, reward: Card) -> LlamaEngine:
+    """As the desk starts it, checksums included."""
+    return LlamaEngine(
+        policy.path,
+        reward.path,
+        policy.context_tokens,
+        policy_sha256=policy.sha256,
+        reward_sha256=reward.sha256,
+    )
+
+
 def engine_figures(settings: Settings, policy: Card, reward: Card) -> dict[str, Any]:
     """Drafting and scoring, on the engine the desk uses."""
     ready = []
     for _ in range(RUNS):
         began = time.perf_counter()
-        with closing(LlamaEngine(policy.path, reward.path, policy.context_tokens)) as engine:
+        with closing(_engine(policy, reward)) as engine:
             while engine.status().state == "starting":
                 time.sleep(0.002)
             ready.append(time.perf_counter() - began)
     figures = {"engine_ready": figure(ready, "s", "from its construction to both models loaded, file cache warm")}
-    with closing(LlamaEngine(policy.path, reward.path, policy.context_tokens)) as engine, watched(engine.pid) as peak:
+    with closing(_engine(policy, reward)) as engine, watched(engine.pid) as peak:
         figures |= draft_figures(engine, policy)
         figures |= stop_figures(engine)
         figures |= score_figures(engine, reward)

@@ -127,6 +127,7 @@ class Drafter:
         self._running: _Job | None = None
         self._closed = False
         self._changed = threading.Condition()
+        self._scoring = threading.Lock()
         self._thread = threading.Thread(target=self._work, name="drafter", daemon=True)
         self._thread.start()
 
@@ -181,13 +182,19 @@ class Drafter:
             self._end(job, "stopped")
 
     def score(self, draft: Draft, response: Response) -> StoredScore | None:
-        """Score a person's text of a draft; None without a reward model, while a draft is written, or on a failure."""
-        if self._running is not None:
+        """Score a person's text of a draft.
+
+        None without a reward model, on a failure, and while a draft is written or another text is scored: the engine
+        does one thing at a time, and whoever asked may ask again.
+        """
+        if self._running is not None or not self._scoring.acquire(blocking=False):
             return None
         try:
             return self._score(post_text(draft.post.title, draft.post.description), response)
         except DeskError:
             return None
+        finally:
+            self._scoring.release()
 
     def close(self) -> None:
         """Stop the running draft, keep what it has, and end the thread."""

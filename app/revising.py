@@ -1,27 +1,21 @@
-"""A person's edits: from five text boxes to a stored revision, scored where that costs nobody a wait."""
+"""A person's edits: from five text boxes to a stored revision. A save waits for the disk alone, never for a model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from app.chain import SECTIONS, Response
-from app.drafting import Drafter
-from app.errors import DeskError
 from app.intake import accept_section
 from app.reviewing import desk_errors
-from storage.errors import StorageError
 from storage.records import Draft, Person, Revision, StoredScore
 from storage.store import Store
 
 
-def revise(
-    store: Store, drafter: Drafter, draft_id: int, base_version: int, person: Person, texts: Mapping[str, str]
-) -> Revision:
-    """Save what stands in the boxes as the next version of a draft.
+def revise(store: Store, draft_id: int, base_version: int, person: Person, texts: Mapping[str, str]) -> Revision:
+    """Save what stands in the boxes as the next version of a draft; it has a score if its answer had one before.
 
     Args:
         store: where to.
-        drafter: scores the text, unless it is busy.
         draft_id: of which draft.
         base_version: the version that the boxes were filled from; 0 is the model's text.
         person: who edited.
@@ -35,16 +29,8 @@ def revise(
     with desk_errors():
         draft = store.draft(draft_id)
         latest = store.latest_revision(draft_id)
-    if latest is not None and latest.response == response:
-        # Two saves of one text crossed on their way; there is no conflict to show.
-        return latest
-    if draft.state in ("submitted", "approved"):
-        raise DeskError("wrong_state", state=draft.state, action="save")
-    score = _known_score(draft, latest, response) or drafter.score(draft, response)
-    try:
-        return store.save_revision(draft_id, base_version, person.id, response, score)
-    except StorageError as refused:
-        raise DeskError(refused.code, **refused.values) from refused
+        # The store refuses what a reviewer holds, and takes two saves of one text that crossed for one.
+        return store.save_revision(draft_id, base_version, person.id, response, _known_score(draft, latest, response))
 
 
 def _known_score(draft: Draft, latest: Revision | None, response: Response) -> StoredScore | None:

@@ -12,6 +12,7 @@ from starlette.responses import FileResponse, RedirectResponse
 from app.catalog import Card
 from app.drafting import Drafter
 from app.engine.protocol import Engine
+from app.web import contained as contained
 from app.web import shell
 from app.web.draft_page import DraftPage
 from app.web.paths import STATIC, path
@@ -48,7 +49,7 @@ def build_app(store: Store, engine: Engine, drafter: Drafter, card: Card, langua
         for words in WORDS.values():
             title = card.title_zh if words.language == "zh" else card.title_en
             draft = DraftPage(words, store, drafter, engine, title)
-            review = ReviewPage(words, store, engine, title)
+            review = ReviewPage(words, store, drafter, engine, title)
             shell.mount(app, draft.blocks, words, path(words.language, "draft"))
             shell.mount(app, review.blocks, words, path(words.language, "review"))
 

@@ -29,8 +29,11 @@ class DraftLayout:
     def __init__(self, words: Words):
         self.model, self.name, self.remembered = shell.top_bar(words, "draft")
         self.status = gr.Markdown(words("idle"), elem_id="status")
-        # Travels with every save: which draft the boxes show, and from which version they were filled.
+        # These travel with every save; see `Sheet`. Which draft and version the boxes were filled from; which version
+        # was last saved from them; and in a conflict, which version stands beside them.
         self.sheet = gr.Textbox(visible="hidden", elem_id="sheet")
+        self.saved = gr.Textbox(visible="hidden", elem_id="saved")
+        self.rival = gr.Textbox(visible="hidden", elem_id="rival")
         self.boxes: dict[str, gr.Textbox] = {}
         self.layer_heads: dict[str, gr.Markdown] = {}
         with gr.Row(elem_id="columns", elem_classes="drafting"):

@@ -1,14 +1,16 @@
 """The drafting page's handlers: what a person asks of the desk, and what the page then shows.
 
-The browser holds which draft it shows and from which version (`Sheet`), so a save that was sent for one draft can never
-land in another. The page follows a running draft by looking at snapshots; the draft does not need the page.
+The browser holds which draft it shows and from which version (`Sheet`), written together with the boxes and by nothing
+else: the reply of a save tells its version apart (`saved`), so one that comes late, when the page has moved on, binds
+no box to another draft. Such a reply is also dropped, and the page's script lets nobody move on before a save is
+answered.
+The page follows a running draft by looking at snapshots; the draft does not need the page.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -22,6 +24,7 @@ from app.reviewing import desk_errors, submit
 from app.revising import revise
 from app.web import shell, wording
 from app.web.draft_layout import DraftLayout
+from app.web.sheet import Sheet, number
 from app.web.words import Words
 from storage.records import Draft, Person, Revision
 from storage.store import Store
@@ -29,26 +32,11 @@ from storage.store import Store
 LOOK_EVERY_S = 0.15
 RECENT = 12
 EDITABLE = ("open", "returned", "rejected")
+NOTHING = 0
+"""No draft has this id."""
 
 Changes = dict[Any, Any]
 """New values by component; what is not named stays as it is."""
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """Which draft a page shows, and which version its boxes were filled from."""
-
-    draft_id: int
-    version: int
-
-    def __str__(self) -> str:
-        return f"{self.draft_id}/{self.version}"
-
-    @classmethod
-    def read(cls, text: object) -> Sheet | None:
-        """What the browser sent back; None for a page without a draft."""
-        draft_id, _, version = str(text or "").partition("/")
-        return cls(int(draft_id), int(version)) if draft_id.isdecimal() and version.isdecimal() else None
 
 
 class DraftPage:
@@ -72,27 +60,35 @@ class DraftPage:
         every = at.everything()
         quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         free: dict[str, Any] = {**quiet, "concurrency_limit": None}
+        # A plain request and its reply, for whatever answers once: gradio's stream of events is closed and opened again
+        # between any two of them, and an event that comes just then is lost.
+        asked: dict[str, Any] = {**quiet, "queue": False}
         texts = [at.boxes[name] for name in SECTIONS]
-        self.blocks.load(self._open, [at.remembered], every, **free)
+        opened = self.blocks.load(self._open, [at.remembered], every, **free)
         self.blocks.load(self._watch_engine, None, [at.model], **free)
         self.blocks.unload(self._leave)
         at.start.click(self._begin, [at.name, at.title, at.description, at.sheet], every, **free)
-        at.recent.input(self._reopen, [at.recent, at.name], every, **free)
-        at.new.click(self._clear, [at.name], every, **free)
-        at.stop.click(self._halt, [at.sheet], [at.status], queue=False, **quiet)
-        at.name.blur(self._sign, [at.name, at.sheet], [at.remembered, at.recent], **free)
-        edit = [at.name, at.sheet, *texts]
-        at.save.click(self._save, edit, every, trigger_mode="always_last", **free)
-        at.keep_mine.click(self._save_over, edit, every, **free)
-        at.take_theirs.click(self._reopen_sheet, [at.sheet, at.name], every, **free)
-        at.submit.click(self._submit, edit, every, **free)
+        chosen = at.recent.input(self._reopen, [at.recent], every, **free)
+        at.new.click(self._clear, [at.name], every, **asked)
+        at.stop.click(self._halt, [at.sheet], [at.status], **asked)
+        at.name.blur(self._sign, [at.name, at.sheet], [at.remembered, at.recent, at.status], **asked)
+        edit = [at.name, at.sheet, at.saved, *texts]
+        # At once and as often as asked: a save that waits would take up boxes that have changed meanwhile.
+        at_once: dict[str, Any] = {**asked, "trigger_mode": "multiple"}
+        stored = at.save.click(self._save, edit, every, **at_once)
+        kept = at.keep_mine.click(self._save_over, [at.name, at.sheet, at.rival, *texts], every, **at_once)
+        taken = at.take_theirs.click(self._reopen_sheet, [at.sheet], every, **free)
+        handed = at.submit.click(self._submit, edit, every, **at_once)
+        for event in (opened, chosen, stored, kept, taken, handed):
+            event.then(self._live_score, [at.sheet, at.saved], [at.score], **at_once)
 
     # What a person does. Each is one event of the page; the arguments are the components named in `_wire`.
 
     async def _open(self, name: str, request: gr.Request) -> AsyncIterator[Changes]:
         """A page was loaded: show the draft that its address names, or the one of this person that is being written."""
-        asked = request.query_params.get("draft", "")
-        draft_id = int(asked) if asked.isdecimal() else await asyncio.to_thread(self._running_draft_of, name)
+        draft_id = number(request.query_params.get("draft", ""))
+        if draft_id is None:
+            draft_id = await asyncio.to_thread(self._running_draft_of, name)
         # A remembered name only: an empty one would wipe out what somebody quick has typed meanwhile.
         signed = {self._at.name: name.strip()} if (name or "").strip() else {}
         yield {**signed, **await asyncio.to_thread(self._recents, name, draft_id)}
@@ -113,12 +109,12 @@ class DraftPage:
             yield changes
         yield await asyncio.to_thread(self._recents, name, draft_id)
 
-    async def _reopen(self, chosen: str, name: str, request: gr.Request) -> AsyncIterator[Changes]:
+    async def _reopen(self, chosen: str, request: gr.Request) -> AsyncIterator[Changes]:
         """A draft was chosen from the list."""
-        async for changes in self._follow(int(chosen), request):
+        async for changes in self._follow(number(chosen), request):
             yield changes
 
-    async def _reopen_sheet(self, sheet: str, name: str, request: gr.Request) -> AsyncIterator[Changes]:
+    async def _reopen_sheet(self, sheet: str, request: gr.Request) -> AsyncIterator[Changes]:
         """用对方的: drop what stands in the boxes for what is stored."""
         shown = Sheet.read(sheet)
         async for changes in self._follow(shown.draft_id if shown else None, request):
@@ -133,14 +129,14 @@ class DraftPage:
 
     def _clear(self, name: str, request: gr.Request) -> Changes:
         """新来信: an empty page. What ran keeps running and stands in the list."""
-        self._watched.pop(request.session_hash, None)
+        self._watched[request.session_hash] = NOTHING
         at, words = self._at, self._words
         heads = {at.layer_heads[layer.tag]: wording.layer_heading(words, layer, "waiting") for layer in LAYERS}
         boxes = {box: gr.Textbox(value="", interactive=False) for box in at.boxes.values()}
         return {
             **heads,
             **boxes,
-            at.sheet: "",
+            **self._bound(None),
             at.number: "",
             at.stamp: "",
             at.status: words("idle"),
@@ -160,28 +156,50 @@ class DraftPage:
         shown = Sheet.read(sheet)
         return {self._at.remembered: shell.remember(name), **self._recents(name, shown.draft_id if shown else None)}
 
-    def _save(self, name: str, sheet: str, *texts: str) -> Changes:
+    def _save(self, request: gr.Request, name: str, sheet: str, saved: str, *texts: str) -> Any:
         """保存, and what happens by itself after a pause: never changes the boxes themselves."""
-        return self._saved(name, Sheet.read(sheet), texts)[0]
+        return self._saved(request, name, Sheet.standing(sheet, saved), texts)[0]
 
-    def _save_over(self, name: str, sheet: str, *texts: str) -> Changes:
-        """存我的: after a conflict, on top of the version that was just shown."""
-        shown = Sheet.read(sheet)
-        latest = self._store.latest_revision(shown.draft_id) if shown else None
-        if shown is None or latest is None:
-            return {self._at.status: self._words("lost")}
-        return self._saved(name, Sheet(shown.draft_id, latest.version), texts)[0]
+    def _save_over(self, request: gr.Request, name: str, sheet: str, rival: str, *texts: str) -> Any:
+        """存我的: after a conflict, on top of the version that was just shown, and of no newer one."""
+        shown, beside = Sheet.read(sheet), Sheet.read(rival)
+        met = shown is not None and beside is not None and shown.draft_id == beside.draft_id
+        return self._saved(request, name, beside if met else None, texts)[0]
 
-    def _submit(self, name: str, sheet: str, *texts: str) -> Changes:
+    def _submit(self, request: gr.Request, name: str, sheet: str, saved: str, *texts: str) -> Any:
         """提交审核: save, then hand exactly that text to a second person."""
-        changes, revision = self._saved(name, Sheet.read(sheet), texts)
+        changes, revision = self._saved(request, name, Sheet.standing(sheet, saved), texts)
         if revision is None:
             return changes
         try:
-            draft = submit(self._store, revision.draft_id, revision.version, revision.person.id)
+            draft = submit(self._store, revision.draft_id, revision.version, self._person(name).id)
+            if not self._shows(request, draft.id):
+                return gr.skip()
+            return {**self._shown(draft, self._drafter.snapshot(draft.id)), **self._recents(name, draft.id)}
         except DeskError as error:
             return {**changes, self._at.status: self._alarm(error)}
-        return {**self._shown(draft, self._drafter.snapshot(draft.id)), **self._recents(name, draft.id)}
+
+    def _live_score(self, sheet: str, saved: str, request: gr.Request) -> Any:
+        """The score of the text on screen where none is stored; an event of its own, so that no save waits for it."""
+        shown = Sheet.standing(sheet, saved)
+        if shown is None:
+            return gr.skip()
+        try:
+            with desk_errors():
+                draft, revision = self._store.draft(shown.draft_id), self._store.latest_revision(shown.draft_id)
+                if revision is None or revision.version != shown.version or revision.score is not None:
+                    return gr.skip()
+                score = self._drafter.score(draft, revision.response)
+                current = self._store.draft(shown.draft_id).version == shown.version
+        except DeskError:
+            return gr.skip()
+        if score is None or not current or not self._shows(request, shown.draft_id):
+            return gr.skip()
+        return wording.score_line(self._words, score)
+
+    def _shows(self, request: gr.Request, draft_id: int) -> bool:
+        """Whether the page still shows that draft; a page from before a restart is taken at its word."""
+        return self._watched.get(request.session_hash, draft_id) == draft_id
 
     def _leave(self, request: gr.Request) -> None:
         self._watched.pop(request.session_hash, None)
@@ -199,10 +217,10 @@ class DraftPage:
         """Show a draft and, while it is being written, each of its changes; ends when the page shows another."""
         if draft_id is None:
             return
-        self._watched[request.session_hash] = draft_id
         sent: Changes = {}
         try:
             draft, now = await asyncio.to_thread(self._look, draft_id)
+            self._watched[request.session_hash] = draft_id
             while not now.over and self._watched.get(request.session_hash) == draft_id:
                 shown = {**self._progress(draft, now), self._at.status: self._status(now, note)}
                 changed = {part: value for part, value in shown.items() if sent.get(part) != value}
@@ -213,7 +231,7 @@ class DraftPage:
                 now = await asyncio.to_thread(self._drafter.snapshot, draft_id)
             if self._watched.get(request.session_hash) == draft_id:
                 draft, now = await asyncio.to_thread(self._look, draft_id)
-                yield self._shown(draft, now)
+                yield await asyncio.to_thread(self._shown, draft, now)
         except DeskError as error:
             yield {self._at.status: self._alarm(error)}
 
@@ -226,7 +244,7 @@ class DraftPage:
         """A draft that is being written."""
         at, words = self._at, self._words
         shown: Changes = {
-            at.sheet: str(Sheet(draft.id, 0)),
+            **self._bound(Sheet(draft.id, 0)),
             at.title: gr.Textbox(value=draft.post.title, interactive=False),
             at.description: gr.Textbox(value=draft.post.description, interactive=False),
             at.number: words("draft_number", id=draft.id),
@@ -247,10 +265,11 @@ class DraftPage:
     def _shown(self, draft: Draft, now: Snapshot) -> Changes:
         """A draft that is over, with the person's text where there is one."""
         at, words = self._at, self._words
-        revision = self._store.latest_revision(draft.id)
+        with desk_errors():
+            revision = self._store.latest_revision(draft.id)
+            reviews = self._store.reviews(draft.id) if draft.state in ("returned", "rejected") else []
         texts = revision.response.parts() if revision else now.parts
         editable = draft.state in EDITABLE
-        reviews = self._store.reviews(draft.id) if draft.state in ("returned", "rejected") else []
         return {
             **self._progress(draft, now),
             **self._edited(now, revision),
@@ -260,7 +279,7 @@ class DraftPage:
             # What could not be written from this post may be written from a part of it.
             at.title: gr.Textbox(value=draft.post.title, interactive=now.stage != "done"),
             at.description: gr.Textbox(value=draft.post.description, interactive=now.stage != "done"),
-            at.sheet: str(Sheet(draft.id, draft.version)),
+            **self._bound(Sheet(draft.id, revision.version if revision else 0)),
             **self._marked("approved" if draft.state == "approved" else "unreviewed"),
             at.stamp: wording.saved(words, revision.version, revision.created_at) if revision else "",
             at.reason: gr.Textbox(value=reviews[-1].reason if reviews else "", visible=bool(reviews)),
@@ -277,6 +296,10 @@ class DraftPage:
             for layer in LAYERS
         }
         return {**heads, at.score: wording.score_line(words, score, rewritten)}
+
+    def _bound(self, sheet: Sheet | None) -> Changes:
+        """Belongs to every filling of the boxes: what they show from now on."""
+        return {self._at.sheet: str(sheet or ""), self._at.saved: "", self._at.rival: ""}
 
     def _marked(self, kind: str) -> Changes:
         """Chain and answer under the mark that no text of a model goes without."""
@@ -301,19 +324,19 @@ class DraftPage:
 
     def _recents(self, name: str, chosen: int | None) -> Changes:
         """The person's own drafts; no list for who has not signed, or signed impossibly."""
+        drafts: list[Draft] = []
+        told: Changes = {}
         try:
             person = self._person(name)
             with desk_errors():
                 drafts = self._store.recent_drafts(person.id, RECENT)
-        except DeskError:
-            drafts = []
+        except DeskError as error:
+            if not error.code.startswith("name_"):
+                told = {self._at.status: self._alarm(error)}
         choices = [(wording.recent_line(self._words, draft), str(draft.id)) for draft in drafts]
         value = str(chosen) if chosen in [draft.id for draft in drafts] else None
-        return {
-            self._at.recent: gr.Radio(
-                choices=choices, value=value, info=None if choices else self._words("recent_none")
-            )
-        }
+        info = None if choices else self._words("recent_none")
+        return {**told, self._at.recent: gr.Radio(choices=choices, value=value, info=info)}
 
     def _status(self, now: Snapshot, note: str) -> str:
         return f"{wording.stage(self._words, now, self._engine.status())} {note}".strip()
@@ -332,7 +355,7 @@ class DraftPage:
             with desk_errors():
                 draft = self._store.latest_draft_of(self._person(name).id)
         except DeskError:
-            return None
+            return None  # the list, asked for next, says what is wrong
         return draft.id if draft is not None and draft.status == "running" else None
 
     def _queue(self, name: str, title: str, description: str, sheet: Sheet | None) -> tuple[int, int]:
@@ -342,27 +365,47 @@ class DraftPage:
         draft_id = self._drafter.start(person, title or "", description or "", previous)
         return draft_id, clean(title or "").removed + clean(description or "").removed
 
-    def _saved(self, name: str, sheet: Sheet | None, texts: tuple[str, ...]) -> tuple[Changes, Revision | None]:
-        """Save the boxes; the revision is None where the store kept its own text, and the changes say why."""
+    def _saved(
+        self, request: gr.Request, name: str, base: Sheet | None, texts: tuple[str, ...]
+    ) -> tuple[Any, Revision | None]:
+        """Save the boxes on top of `base`; the revision is None where the store kept its own text.
+
+        The changes say so; there are none if the page shows another draft by now.
+        """
         at, words = self._at, self._words
-        if sheet is None:
-            return {at.status: words("lost")}, None
+        if base is None:
+            return {at.stamp: wording.not_saved(words, words("lost"))}, None
         typed = dict(zip(SECTIONS, texts, strict=True))
         try:
-            revision = revise(self._store, self._drafter, sheet.draft_id, sheet.version, self._person(name), typed)
+            revision = revise(self._store, base.draft_id, base.version, self._person(name), typed)
+            marks = self._edited(self._drafter.snapshot(base.draft_id), revision)
         except DeskError as error:
-            changes: Changes = {at.stamp: wording.not_saved(words, words.error(error))}
-            latest = self._store.latest_revision(sheet.draft_id) if error.code == "stale_revision" else None
-            if latest is not None:
-                changes[at.conflict_note] = words("conflict", latest=latest.version)
-                changes[at.theirs] = "\n\n".join(
-                    f"{words.section(section)}\n{text}" for section, text in latest.response.parts().items()
-                )
-                changes[at.conflict] = gr.Column(visible=True)
-            return changes, None
-        return {
-            **self._edited(self._drafter.snapshot(sheet.draft_id), revision),
-            at.sheet: str(Sheet(sheet.draft_id, revision.version)),
+            changes = self._refused(base, error)
+            return changes if self._shows(request, base.draft_id) else gr.skip(), None
+        changes = {
+            **marks,
+            at.saved: str(Sheet(base.draft_id, revision.version)),
             at.stamp: wording.saved(words, revision.version),
             at.conflict: gr.Column(visible=False),
-        }, revision
+        }
+        return changes if self._shows(request, base.draft_id) else gr.skip(), revision
+
+    def _refused(self, base: Sheet, error: DeskError) -> Changes:
+        """Why a text was not saved, and in a conflict the version that stands in its way."""
+        at, words = self._at, self._words
+        changes: Changes = {at.stamp: wording.not_saved(words, words.error(error))}
+        if error.code != "stale_revision":
+            return changes
+        try:
+            with desk_errors():
+                latest = self._store.latest_revision(base.draft_id)
+        except DeskError as unread:
+            return {at.stamp: wording.not_saved(words, words.error(unread))}
+        if latest is not None:
+            changes[at.rival] = str(Sheet(base.draft_id, latest.version))
+            changes[at.conflict_note] = words("conflict", latest=latest.version)
+            changes[at.theirs] = "\n\n".join(
+                f"{words.section(section)}\n{text}" for section, text in latest.response.parts().items()
+            )
+            changes[at.conflict] = gr.Column(visible=True)
+        return changes

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import MutableMapping
+from pathlib import Path
 
 _OURS = {
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -27,6 +28,13 @@ def harden(environ: MutableMapping[str, str] = os.environ) -> None:
     for name in [name for name in environ if name.upper().startswith("GRADIO_")]:
         del environ[name]
     environ.update(_OURS)
+
+
+def keep_files_in(data_dir: Path) -> None:
+    """Whatever gradio may yet write to disk, it writes where only this person can read. Before gradio is imported."""
+    folder = data_dir / "page"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
 
 
 harden()

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.web.words import WORDS
 
 MAX_BODY_BYTES = 1_000_000
 _HOSTS = ("127.0.0.1", "localhost", "[::1]")
@@ -78,10 +79,10 @@ class Gate:
             if refusal is not None:
                 await refusal(scope, receive, _dressed(scope, send))
             else:
-                await self._app(scope, receive, _dressed(scope, send))
+                await self._app(_direct(scope), receive, _dressed(scope, send))
         # A websocket is asked for by no page of ours; it gets no answer.
 
-    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+    def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         if not _same_host(headers.getlist("host"), scope):
             return PlainTextResponse("unknown host", 400)
@@ -90,15 +91,25 @@ class Gate:
         allowed = self._allowed.get(scope["method"])
         if allowed is None or ".." in scope["path"] or not allowed.fullmatch(scope["path"]):
             return PlainTextResponse("not found", 404)
-        return _body_refusal(headers) if scope["method"] == "POST" else None
+        return _body_refusal(headers, scope["path"]) if scope["method"] == "POST" else None
 
 
-def _body_refusal(headers: Headers) -> PlainTextResponse | None:
+def _body_refusal(headers: Headers, path: str) -> Response | None:
     """The server holds a body to its announced length, so that is enough to judge; browsers always announce it."""
     length = headers.get("content-length", "")
-    if not length.isdigit():
+    if not length.isdecimal() or "transfer-encoding" in headers:
         return PlainTextResponse("length required", 411)
-    return PlainTextResponse("request too large", 413) if int(length) > MAX_BODY_BYTES else None
+    if int(length[:12]) <= MAX_BODY_BYTES:
+        return None
+    # In the shape, and the language, of the page that asked.
+    words = WORDS["en" if path.startswith("/en/") else "zh"]
+    return JSONResponse({"detail": words("too_large"), "error": words("too_large")}, 413)
+
+
+def _direct(scope: Scope) -> Scope:
+    """Without the headers of a proxy: none stands before this desk, and gradio would build addresses from them."""
+    proxied = (b"x-forwarded", b"forwarded")
+    return {**scope, "headers": [pair for pair in scope["headers"] if not pair[0].lower().startswith(proxied)]}
 
 
 def _same_host(hosts: list[str], scope: Scope) -> bool:
@@ -116,7 +127,7 @@ def _same_origin(headers: Headers) -> bool:
         return False
     if site is not None and site != "same-origin":
         return False
-    return origin is None or (urlsplit(origin).scheme == "http" and urlsplit(origin).netloc == headers["host"])
+    return origin is None or origin == f"http://{headers['host']}"
 
 
 def _dressed(scope: Scope, send: Send) -> Send:

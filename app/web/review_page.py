@@ -7,12 +7,14 @@ from typing import Any
 import gradio as gr
 
 from app.chain import ANSWER_TAG, LAYERS
+from app.drafting import Drafter
 from app.engine.protocol import Engine
 from app.errors import DeskError
 from app.intake import MAX_REASON_CHARS, accept_name, clean
 from app.reviewing import Item, decide, desk_errors, item, queue
 from app.web import shell, wording
 from app.web.draft_layout import text_box
+from app.web.sheet import Sheet, number
 from app.web.words import Words
 from storage.records import Decision, Draft, Person
 from storage.store import Store
@@ -27,9 +29,10 @@ _COLOURS = {"+": "#d5e8dc", "-": "#f3d9d3", "#": "#ece5d8"}
 class ReviewPage:
     """One language's reviewing page; `blocks` is what gets mounted."""
 
-    def __init__(self, words: Words, store: Store, engine: Engine, model_title: str):
+    def __init__(self, words: Words, store: Store, drafter: Drafter, engine: Engine, model_title: str):
         self._words = words
         self._store = store
+        self._drafter = drafter
         self._engine = engine
         self._model_title = model_title
         title = f"{words('page_review')} · {words('desk')}"
@@ -65,11 +68,18 @@ class ReviewPage:
                         gr.Markdown(f'<span class="tag">{layer.tag}</span> <span class="title">{title}</span>')
                         self._boxes[layer.tag] = text_box(layer.tag, f"{layer.tag} {title}", **_WHOLE)
         with gr.Column(elem_classes="pane", scale=5, min_width=280, elem_id="answer-pane"):
-            self._answer_head = gr.Markdown(wording.heading(words("answer")), elem_classes="head")
-            with gr.Column(elem_classes="scroll"):
+            with gr.Row(elem_classes="head"):
+                # The browser alone switches, by style: the text on screen stays where the reader left it.
+                views = [(words("answer"), "answer"), (words("difference"), "difference")]
+                gr.Radio(
+                    views, value="answer", interactive=True, label=words("answer"), show_label=False, container=False,
+                    elem_id="view",
+                )  # fmt: skip
+                self._mark = gr.Markdown()
+            with gr.Column(elem_classes="scroll", elem_id="answer-view"):
                 self._boxes[ANSWER_TAG] = text_box("answer", words("answer"), **_WHOLE)
-                self._score = gr.Markdown(wording.score_line(words, None), elem_id="score")
-                self._difference_head = gr.Markdown(wording.heading(words("difference")), elem_classes="head")
+            with gr.Column(elem_classes="scroll", elem_id="difference-view"):
+                self._legend = gr.Markdown(elem_classes="quiet", elem_id="legend")
                 self._difference = gr.HighlightedText(
                     label=words("difference"),
                     show_label=False,
@@ -79,6 +89,7 @@ class ReviewPage:
                     container=False,
                     elem_id="difference",
                 )
+            self._score = gr.Markdown(wording.score_line(words, None), elem_id="score")
             self._reason = text_box(
                 "reason", words("reason"), lines=2, interactive=True, placeholder=words("reason_hint")
             )
@@ -96,17 +107,23 @@ class ReviewPage:
 
     def _wire(self) -> None:
         every = [
-            self._status, self._shown, self._queue, self._queue_note, self._number, self._post, self._answer_head,
-            self._score, self._difference_head, self._difference, self._reason, self._name, self._model,
+            self._status, self._shown, self._queue, self._queue_note, self._number, self._post, self._mark,
+            self._score, self._legend, self._difference, self._reason, self._name, self._model,
             *self._boxes.values(), *self._buttons.values(),
         ]  # fmt: skip
-        free: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
-        self.blocks.load(self._open, [self._remembered], every, **free)
-        self._queue.input(self._show, [self._queue, self._name], every, **free)
-        self._refresh.click(self._refreshed, [self._name, self._shown], every, **free)
-        self._name.blur(self._sign, [self._name, self._shown], [self._remembered, *every], **free)
+        # A plain request and its reply each; see the same in `draft_page`.
+        asked: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+        opened = [
+            self.blocks.load(self._open, [self._remembered], every, **asked),
+            self._queue.input(self._show, [self._queue, self._name], every, **asked),
+            self._refresh.click(self._refreshed, [self._name, self._shown], every, **asked),
+            self._name.blur(self._sign, [self._name, self._shown], [self._remembered, *every], **asked),
+        ]
         for decision, button in self._buttons.items():
-            button.click(self._decider(decision), [self._name, self._shown, self._reason], every, **free)
+            decided = self._decider(decision)
+            opened.append(button.click(decided, [self._name, self._shown, self._reason], every, **asked))
+        for event in opened:
+            event.then(self._live_score, [self._shown], [self._score], trigger_mode="multiple", **asked)
 
     # What a person does
 
@@ -118,7 +135,7 @@ class ReviewPage:
         return {**signed, self._model: model, **self._next(name, _asked(request))}
 
     def _show(self, chosen: str, name: str) -> Changes:
-        return self._item(int(chosen), name)
+        return self._item(number(chosen) or 0, name)
 
     def _refreshed(self, name: str, shown: str) -> Changes:
         return self._next(name, _draft_id(shown))
@@ -130,22 +147,38 @@ class ReviewPage:
     def _decider(self, decision: Decision) -> Any:
         def decided(name: str, shown: str, reason: str) -> Changes:
             """The text on screen is approved, returned or rejected, and the next one opens."""
+            sheet, sha256 = _read(shown)
+            if sheet is None:
+                return {self._status: _alarm(self._words("lost"))}
             try:
-                draft_id, version, sha256 = shown.split("/")
-                self._decide(name, int(draft_id), int(version), sha256, decision, reason)
+                self._decide(name, sheet, sha256, decision, reason)
             except DeskError as error:
-                return {self._status: f'<span class="alarm">{self._words.error(error)}</span>'}
-            said = self._words("decided_" + decision, id=draft_id)
+                return {self._status: _alarm(self._words.error(error))}
+            said = self._words("decided_" + decision, id=sheet.draft_id)
             following = self._next(name, None)
             return {**following, self._status: f"{said} {following[self._status]}"}
 
         return decided
 
-    def _decide(self, name: str, draft_id: int, version: int, sha256: str, decision: Decision, reason: str) -> None:
+    def _decide(self, name: str, sheet: Sheet, sha256: str, decision: Decision, reason: str) -> None:
         reason = clean(reason or "").text.strip()
         if len(reason) > MAX_REASON_CHARS:
             raise DeskError("text_too_long", section="reason", chars=len(reason), limit=MAX_REASON_CHARS)
-        decide(self._store, draft_id, version, sha256, self._person(name).id, decision, reason)
+        decide(self._store, sheet.draft_id, sheet.version, sha256, self._person(name).id, decision, reason)
+
+    def _live_score(self, shown: str) -> Any:
+        """The score of the text on screen where none is stored; it comes after the text, which waits for no model."""
+        sheet, _ = _read(shown)
+        if sheet is None:
+            return gr.skip()
+        try:
+            opened = item(self._store, sheet.draft_id)
+        except DeskError:
+            return gr.skip()
+        if opened.text.version != sheet.version or opened.text.score is not None:
+            return gr.skip()
+        score = self._drafter.score(opened.draft, opened.text.response)
+        return gr.skip() if score is None else wording.score_line(self._words, score)
 
     # What the page shows
 
@@ -155,8 +188,10 @@ class ReviewPage:
         try:
             person = self._person(name)
             lists = [queue(self._store, view, person.id) for view in ("to_review", "waiting")]
-        except DeskError:
-            return {**self._nothing(words("name_first")), self._queue: gr.Radio(choices=[], value=None)}
+        except DeskError as error:
+            missing = error.code.startswith("name_")
+            sentence = words("name_first") if missing else _alarm(words.error(error))
+            return {**self._nothing(sentence), self._queue: gr.Radio(choices=[], value=None)}
         others, own = lists[0].items, lists[1].items
         choices = [(wording.queue_line(words, line, False), str(line.draft_id)) for line in others]
         choices += [(wording.queue_line(words, line, True), str(line.draft_id)) for line in own]
@@ -180,9 +215,9 @@ class ReviewPage:
             self._status: sentence,
             self._post: "",
             self._number: "",
-            self._answer_head: wording.heading(self._words("answer")),
+            self._mark: "",
             self._score: wording.score_line(self._words, None),
-            self._difference_head: wording.heading(self._words("difference")),
+            self._legend: "",
             self._difference: [],
             self._reason: "",
         }
@@ -194,13 +229,12 @@ class ReviewPage:
             person = self._person(name)
             opened = item(self._store, draft_id)
         except DeskError as error:
-            return self._nothing(f'<span class="alarm">{words.error(error)}</span>')
+            return self._nothing(_alarm(words.error(error)))
         text, draft = opened.text, opened.draft
         own = person.id in (draft.author.id, text.person.id)
         open_to_me = draft.state == "submitted" and not own
         mark = "approved" if draft.state == "approved" else "unreviewed"
         spans = self._spans(opened)
-        legend = words("difference_legend") if spans else words("difference_none")
         return {
             **{self._boxes[section]: part for section, part in text.response.parts().items()},
             **{button: gr.Button(interactive=open_to_me) for button in self._buttons.values()},
@@ -208,9 +242,9 @@ class ReviewPage:
             self._status: self._standing(draft, own),
             self._post: f"{draft.post.title}\n\n{draft.post.description}".strip(),
             self._number: words("item_of", id=draft.id, version=text.version),
-            self._answer_head: wording.heading(words("answer"), words("mark_" + mark), mark),
+            self._mark: f'<span class="mark {mark}">{words("mark_" + mark)}</span>',
             self._score: wording.score_line(words, text.score, edited=True),
-            self._difference_head: wording.heading(words("difference"), legend, "legend"),
+            self._legend: words("difference_legend" if spans else "difference_none"),
             self._difference: spans,
             self._reason: "",
         }
@@ -235,5 +269,14 @@ def _asked(request: gr.Request) -> int | None:
 
 
 def _draft_id(shown: str) -> int | None:
-    draft_id = (shown or "").partition("/")[0]
-    return int(draft_id) if draft_id.isdecimal() else None
+    return number((shown or "").partition("/")[0])
+
+
+def _read(shown: str) -> tuple[Sheet | None, str]:
+    """Draft, version and hash of the text on screen, as the browser sent them back."""
+    sheet, _, sha256 = (shown or "").rpartition("/")
+    return Sheet.read(sheet), sha256
+
+
+def _alarm(sentence: str) -> str:
+    return f'<span class="alarm">{sentence}</span>'

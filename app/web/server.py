@@ -17,6 +17,7 @@ from app.engine.llama import LlamaEngine
 from app.errors import DeskError
 from app.reviewing import desk_errors
 from app.settings import Settings
+from app.web import environment
 from app.web.door import Door
 from app.web.gate import Gate
 from app.web.paths import FILES, MOUNTS, path
@@ -48,10 +49,17 @@ def serve(settings: Settings) -> None:
             _say(words.error(error))
             return
         open_things.callback(lock.release)
+        environment.keep_files_in(settings.data_dir)
         listener = open_things.enter_context(listen(settings.host, settings.port))
         # The engine loads on the other core while this process imports the page.
         models = policy, reward = _models(settings)
-        engine = LlamaEngine(policy.path, reward.path if reward else None, policy.context_tokens)
+        engine = LlamaEngine(
+            policy.path,
+            reward.path if reward else None,
+            policy.context_tokens,
+            policy_sha256=policy.sha256,
+            reward_sha256=reward.sha256 if reward else None,
+        )
         open_things.callback(engine.close)
         url = f"http://{settings.host}:{listener.getsockname()[1]}/"
         lock.publish(url)

@@ -8,7 +8,8 @@ import json
 import gradio as gr
 from fastapi import FastAPI
 
-from app.intake import MAX_POST_CHARS
+from app.chain import SECTIONS
+from app.intake import MAX_POST_CHARS, MAX_SECTION_CHARS
 from app.web.paths import PAGES, path
 from app.web.words import Language, Words
 
@@ -56,8 +57,16 @@ def theme() -> gr.themes.Base:
 
 def head(words: Words) -> str:
     """Our style sheet, our script, and the few words that the script shows."""
-    shown = {key: words.text[key] for key in ("copied", "post_chars", "post_limit")}
-    facts = {"lang": words.html_lang, "limit": MAX_POST_CHARS, "words": shown}
+    keys = ("copied", "post_chars", "post_limit", "unsaved", "leave_unsaved", "desk_unreachable", "too_large", "lost")
+    codes = ("internal", "post_too_long_chars", "text_too_long")
+    facts = {
+        "lang": words.html_lang,
+        "limit": MAX_POST_CHARS,
+        "sectionLimit": MAX_SECTION_CHARS,
+        "sections": {name: words.section(name) for name in SECTIONS},
+        "words": {key: words.text[key] for key in keys},
+        "errors": {code: words.errors[code] for code in codes},
+    }
     return (
         '<meta name="color-scheme" content="light">'
         '<link rel="icon" href="/static/desk.svg">'
@@ -122,4 +131,3 @@ def mount(app: FastAPI, page: gr.Blocks, words: Words, at: str) -> None:
         theme=theme(),
         head=head(words),
     )
-

@@ -5,6 +5,7 @@ Every string made here for Markdown holds only our own constants and numbers, ne
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
@@ -86,21 +87,24 @@ def score_line(words: Words, score: StoredScore | None, edited: bool = False) ->
 def clock(words: Words, moment: datetime) -> str:
     """A UTC moment as the person's clock shows it; the date only if it is not today."""
     local = moment.astimezone()
-    time = local.strftime("%H:%M")
-    return words("today", time=time) if local.date() == datetime.now().astimezone().date() else f"{local:%m-%d} {time}"
+    at = local.strftime("%H:%M")
+    return words("today", time=at) if local.date() == datetime.now().astimezone().date() else f"{local:%m-%d} {at}"
 
 
 def saved(words: Words, version: int, moment: datetime | None = None) -> str:
     """The stamp that promises: this text survives whatever happens now. Without a moment: it was saved just now."""
     local = (moment or datetime.now(UTC)).astimezone()
-    sentence = words("saved", time=f"{local:%H:%M:%S}", version=version)
-    # The title differs between any two saves; the page's script tells by it that a new one has come.
-    return f'<span class="saved" title="{local:%H:%M:%S.%f}">{sentence}</span>'
+    return _stamp("saved", words("saved", time=f"{local:%H:%M:%S}", version=version))
 
 
 def not_saved(words: Words, reason: str) -> str:
     """The opposite of `saved`."""
-    return f'<span class="alarm">{words("not_saved", reason=reason)}</span>'
+    return _stamp("alarm", words("not_saved", reason=reason))
+
+
+def _stamp(kind: str, sentence: str) -> str:
+    # No two stamps are alike, also of one sentence: by that the page's script tells that a save has been answered.
+    return f'<span class="{kind} at{time.monotonic_ns()}">{sentence}</span>'
 
 
 def recent_line(words: Words, draft: Draft) -> str:

@@ -12,35 +12,141 @@
   };
   document.documentElement.lang = facts.lang;
 
-  /* Autosave: a pause or leaving a box saves; the stamp tells whether it worked. */
-  const PAUSE_MS = 1200;
-  let timer = 0;
-  let typed = 0; /* counts edits, so that a stamp for an older text does not call the newer one saved */
-  let sent = 0;
-  let dirty = false;
-  const save = () => {
-    clearTimeout(timer);
-    timer = 0;
-    /* While two versions stand side by side, the person decides. */
-    if (!dirty || byId("conflict")?.offsetParent) return;
-    sent = typed;
-    press("save");
+  /* What cannot be told in a reply of the desk: it never came. Stands over the status line until a save succeeds. */
+  const notice = (sentence) => {
+    let line = byId("notice");
+    if (!line) {
+      line = document.createElement("div");
+      line.id = "notice";
+      line.setAttribute("role", "alert");
+      document.body.append(line);
+    }
+    if (line.textContent !== sentence) line.textContent = sentence;
   };
-  const markUnsaved = () => {
+  const fill = (sentence, values) => sentence.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const length = (text) => [...text].length; /* as the desk counts: in characters, not in UTF-16 units */
+
+  /* Saving: a pause or leaving a box saves; the stamp in the reply tells whether it worked.
+     One save is under way at a time. Every click that hands the text on or puts another draft into the boxes waits for
+     it, and saves first what is unsaved: so no reply finds another draft in the boxes, and no save of this page meets
+     an older one of its own. */
+  const PAUSE_MS = 1200;
+  const PATIENCE_MS = 15000;
+  const RETRY_MS = 5000;
+  const SAVES = "#save, #submit, #keep-mine";
+  const LEAVES = "#new, #start, #recent label, #take-theirs";
+  let timer = 0;
+  let typed = 0; /* counts edits: a stamp for an older text does not call the newer one saved */
+  let dirty = false;
+  let flight = null; /* the save under way: how far `typed` was, and the end of patience */
+  let held = null; /* what was clicked meanwhile */
+  let passing = false;
+
+  const unsaved = (sentence) => {
+    const stamp = byId("stamp");
+    if (!stamp) return;
+    let line = byId("unsaved-note");
+    if (!line) {
+      line = document.createElement("p");
+      line.id = "unsaved-note";
+      stamp.append(line);
+    }
+    if (line.textContent !== sentence) line.textContent = sentence;
+  };
+  const markUnsaved = (after = PAUSE_MS) => {
     dirty = true;
     document.body.classList.add("unsaved");
+    unsaved(facts.words.unsaved);
     clearTimeout(timer);
-    timer = setTimeout(save, PAUSE_MS);
+    timer = setTimeout(save, after);
   };
-  let stamp = "";
-  const stamped = () => {
-    const now = byId("stamp")?.querySelector(".saved")?.outerHTML ?? "";
-    if (now === stamp) return;
-    stamp = now;
-    if (!now) return;
-    if (sent !== typed) return markUnsaved();
+  const settle = () => {
+    clearTimeout(timer);
     dirty = false;
     document.body.classList.remove("unsaved");
+  };
+  const save = () => {
+    clearTimeout(timer);
+    /* While two versions stand side by side, the person decides. */
+    if (dirty && !flight && !byId("conflict")?.offsetParent) press("save");
+  };
+  /* While a text is handed to a reviewer it holds still: what were typed now would be in no version. */
+  const still = (yes) => { for (const part of document.querySelectorAll(".edit textarea")) part.readOnly = yes; };
+  const depart = (submits) => {
+    clearTimeout(timer);
+    flight = { typed, patience: setTimeout(lost, PATIENCE_MS) };
+    if (submits) still(true);
+  };
+  const land = (stored, again = 0) => {
+    if (!flight) return;
+    const current = flight.typed === typed;
+    clearTimeout(flight.patience);
+    flight = null;
+    still(false);
+    if (stored) notice("");
+    if (stored && current) settle();
+    else if (dirty && (again || !current)) markUnsaved(again || PAUSE_MS);
+    const next = held;
+    held = null;
+    if (!next?.isConnected) return;
+    const leaves = next.matches(LEAVES);
+    if (dirty && leaves && stored) return hold(next); /* typed on meanwhile: that too first */
+    if (dirty && leaves && next.id !== "take-theirs" && !confirm(facts.words.leave_unsaved)) return;
+    if (!stored && !leaves) return;
+    if (leaves) settle();
+    passing = true;
+    next.click();
+    passing = false;
+  };
+  const hold = (target) => {
+    held = target;
+    if (flight) return;
+    press("save");
+    if (flight) return;
+    flight = { typed, patience: 0 }; /* it cannot even be sent: ask at once */
+    land(false);
+  };
+  const lost = () => {
+    notice(dirty || flight ? facts.words.desk_unreachable : facts.words.lost);
+    land(false, RETRY_MS);
+  };
+
+  const tooLong = (target) => {
+    if (target.matches("#start")) {
+      const chars = length(box("description").value) + length(box("title").value);
+      if (chars <= facts.limit) return false;
+      notice(fill(facts.errors.post_too_long_chars, { chars, limit: facts.limit }));
+      return true;
+    }
+    for (const [name, section] of Object.entries(target.matches(SAVES) ? facts.sections : {})) {
+      const chars = length(box(name)?.value ?? "");
+      if (chars <= facts.sectionLimit) continue;
+      unsaved(fill(facts.errors.text_too_long, { section, chars, limit: facts.sectionLimit }));
+      return true;
+    }
+    return false;
+  };
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest?.(`${SAVES}, ${LEAVES}`);
+    if (!target) return;
+    const leaves = target.matches(LEAVES);
+    const waits = !passing && (flight || (leaves && dirty));
+    if (waits || tooLong(target)) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      if (!waits || target.id === "save") return; /* a save that ends over newer text is followed by another anyway */
+      return hold(target);
+    }
+    if (target.id === "start") notice("");
+    if (!leaves) depart(target.id === "submit");
+  }, true);
+
+  let stamp = "";
+  const stamped = () => {
+    const now = byId("stamp")?.querySelector(".saved, .alarm")?.className ?? "";
+    if (now === stamp) return;
+    stamp = now;
+    if (now) land(now.includes("saved"));
   };
   document.addEventListener("input", (event) => {
     if (!event.target.closest(".edit")) return;
@@ -52,21 +158,40 @@
     if (event.target.closest?.(".edit") && dirty && !toAction) save();
   });
   document.addEventListener("click", (event) => {
-    if (event.target.closest("#save, #submit, #keep-mine")) sent = typed;
-    if (event.target.closest("#new, #recent, #take-theirs")) settle();
     if (event.target.closest("#copy")) copy(event.target.closest("#copy"));
   }, true);
-  const settle = () => {
-    clearTimeout(timer);
-    dirty = false;
-    document.body.classList.remove("unsaved");
+
+  /* Requests that fail are noticed here: gradio tells of them in English and in passing, so its own notes are hidden. */
+  const ask = window.fetch;
+  window.fetch = async (...request) => {
+    const event = /\/(queue\/join|run\/predict)/.test(String(request[0]?.url ?? request[0]));
+    try {
+      const reply = await ask(...request);
+      if (event && reply.status === 413) {
+        notice(facts.words.too_large);
+        land(false);
+      }
+      return reply;
+    } catch (error) {
+      if (event) lost();
+      throw error;
+    }
   };
+  const failed = () => {
+    const note = document.querySelector(".toast-body.error:not([data-seen])");
+    if (!note) return;
+    note.dataset.seen = "";
+    if (/connection/i.test(note.textContent)) return lost();
+    if (!byId("notice")?.textContent) notice(facts.errors.internal);
+    land(false);
+  };
+
   const unstarted = () => {
     const post = box("description");
     return Boolean(post && !post.disabled && post.value.trim() && !byId("number")?.textContent.trim());
   };
   window.addEventListener("beforeunload", (event) => {
-    if (dirty || unstarted()) event.preventDefault();
+    if (dirty || flight || unstarted()) event.preventDefault();
   });
 
   const copy = async (button) => {
@@ -82,6 +207,7 @@
     const number = byId("number")?.textContent.match(/#(\d+)/)?.[1] ?? null;
     if (number === shown) return;
     shown = number;
+    settle(); /* the boxes were filled */
     const url = new URL(location.href);
     if (number) url.searchParams.set("draft", number);
     else url.searchParams.delete("draft");
@@ -117,7 +243,6 @@
     for (const part of document.querySelectorAll(".scroll")) part.tabIndex = 0; /* so that keys can scroll it */
   };
 
-  /* Length of the post, counted as the desk counts it: in characters, not in UTF-16 units. */
   const count = () => {
     const post = box("description");
     if (!post) return;
@@ -127,7 +252,7 @@
       line.id = "post-count";
       post.closest(".box").after(line);
     }
-    const chars = [...post.value].length + [...(box("title")?.value ?? "")].length;
+    const chars = length(post.value) + length(box("title")?.value ?? "");
     const over = chars > facts.limit;
     const said = facts.words.post_chars.replace("{chars}", chars.toLocaleString(facts.lang));
     const limit = over ? " · " + facts.words.post_limit.replace("{limit}", facts.limit.toLocaleString(facts.lang)) : "";
@@ -136,7 +261,7 @@
   };
 
   const watch = () => {
-    new MutationObserver(() => { stamped(); address(); }).observe(document.body, {
+    new MutationObserver(() => { stamped(); address(); failed(); }).observe(document.body, {
       childList: true, characterData: true, subtree: true,
     });
     /* The desk has one, light, scheme. Removing a class that is not there would count as a change, without end. */

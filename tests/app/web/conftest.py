@@ -61,6 +61,8 @@ class Desk:
     store: Store
     drafter: Drafter
     data_dir: Path
+    close: Callable[[], None]
+    """End the server alone; the browser's pages stay."""
 
 
 @pytest.fixture
@@ -68,12 +70,14 @@ def desk_of(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
     """Start a desk whose model writes the given parts, held back by `hold` if there is one."""
     with ExitStack() as running:
 
-        def start(parts: dict[str, str] | None = None, hold: Hold | None = None) -> Desk:
+        def start(
+            parts: dict[str, str] | None = None, hold: Hold | None = None, engine: ScriptedEngine | None = None
+        ) -> Desk:
             from app.web.app import build_app
 
             store = Store.open(tmp_path / "data")
             running.callback(store.close)
-            engine = ScriptedEngine(parts, gate=hold)
+            engine = engine or ScriptedEngine(parts, gate=hold)
             drafter = Drafter(store, engine, POLICY, Scorer(engine, REWARD))
             running.callback(drafter.close)
             # In a thread of its own, as the desk does it: the browser driver runs an event loop in this one.
@@ -81,6 +85,6 @@ def desk_of(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
                 app = thread.submit(build_app, store, engine, drafter, POLICY).result()
             served = Served(Gate(app, MOUNTS, FILES), listen("127.0.0.1", free_port()))
             running.callback(served.close)
-            return Desk(served.url, store, drafter, tmp_path / "data")
+            return Desk(served.url, store, drafter, tmp_path / "data", served.close)
 
         yield start

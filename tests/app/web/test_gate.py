@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import httpx
@@ -12,6 +13,7 @@ from starlette.routing import Route
 
 from app.web.gate import MAX_BODY_BYTES, Gate
 from app.web.paths import FILES, MOUNTS
+from app.web.words import WORDS
 
 HERE = "http://127.0.0.1:7860"
 OPEN = [
@@ -87,8 +89,6 @@ async def ask(method: str, path: str, headers: dict[str, str] | None = None, bod
 
 
 def answer(*arguments, **named) -> httpx.Response:
-    import asyncio
-
     return asyncio.run(ask(*arguments, **named))
 
 
@@ -123,6 +123,7 @@ def test_the_names_of_this_machine_pass(host: str) -> None:
     [
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Origin": "http://127.0.0.1:9999"},
         {"Origin": "http://localhost:7860"},
         {"Origin": "https://127.0.0.1:7860"},
@@ -143,7 +144,30 @@ def test_a_post_that_says_not_where_it_comes_from_is_refused() -> None:
 def test_a_body_has_a_limit() -> None:
     path = "/zh/draft/gradio_api/queue/join"
     assert answer("POST", path, body=b"x" * MAX_BODY_BYTES).status_code == 200
-    assert answer("POST", path, body=b"x" * (MAX_BODY_BYTES + 1)).status_code == 413
+    for language, page in (("zh", path), ("en", path.replace("/zh/", "/en/"))):
+        refused = answer("POST", page, body=b"x" * (MAX_BODY_BYTES + 1))
+        assert refused.status_code == 413 and refused.json()["error"] == WORDS[language]("too_large")
+
+
+def test_a_body_without_an_announced_end_is_refused() -> None:
+    headers = {"Transfer-Encoding": "chunked", "Content-Length": "2"}
+    assert answer("POST", "/zh/draft/gradio_api/queue/join", headers).status_code == 411
+
+
+def test_headers_of_a_proxy_do_not_come_in() -> None:
+    seen: list[str] = []
+
+    async def inside(scope, receive, send):
+        seen.extend(name.decode() for name, _ in scope["headers"])
+        await PlainTextResponse("inside")(scope, receive, send)
+
+    async def knock() -> None:
+        transport = httpx.ASGITransport(app=Served(Gate(inside, MOUNTS, FILES)))
+        async with httpx.AsyncClient(transport=transport, base_url=HERE) as client:
+            await client.get("/zh/draft/", headers={"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil"})
+
+    asyncio.run(knock())
+    assert "host" in seen and not [name for name in seen if "forwarded" in name]
 
 
 @pytest.mark.parametrize(("method", "path"), [*OPEN, SHUT[0]])
