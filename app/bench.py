@@ -30,7 +30,7 @@ from app.catalog import Card, load_cards, policy_card, reward_card, verify
 from app.chain import prompt_pieces
 from app.doctor import processor_name
 from app.drafting import compose
-from app.engine.llama import LlamaEngine
+from app.engine.llama import LlamaEngine, child_environment
 from app.engine.protocol import Delta, Event, Finished, Reading, Sampling
 from app.errors import DeskError
 from app.scoring import Scorer
@@ -240,9 +240,8 @@ def draft_figures(engine: LlamaEngine, policy: Card) -> dict[str, Any]:
 def bare_loop(policy: Card) -> Iterator[Callable[[str, int, int], float]]:
     """A bare loop in a process of its own, with the engine's environment."""
     command = [sys.executable, "-m", "app.bare_loop", str(policy.path), str(policy.context_tokens)]
-    environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
     with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command, cwd=ROOT, env=child_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as loop:
         assert loop.stdin and loop.stdout
         requests, answers = loop.stdin, loop.stdout

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import llama_cpp.llama_cpp as L
 
 from app.chain import Piece
-from app.engine.native import StopSwitch, Vocab, new_context
+from app.engine.native import StopSwitch, Vocab, new_context, thread_count, writing_threads
 from app.engine.protocol import Closed, Delta, Event, Finished, Reading, Sampling, Script, Section
 from app.errors import DeskError
 
@@ -82,6 +82,7 @@ class Writer:
         params.abort_callback_data = switch.data
         self._context = new_context(model, params, file)
         self._memory = L.llama_get_memory(self._context)
+        self._writing_threads = writing_threads(model)
         self._batch = L.llama_batch_init(BATCH_TOKENS, 0, 1)
         for row in range(BATCH_TOKENS):
             self._batch.n_seq_id[row] = 1
@@ -109,8 +110,11 @@ class Writer:
         prompt_ids = self._prompt_ids(prompt, steps)
         stopped = False
         try:
+            L.llama_set_n_threads(self._context, self._writing_threads, thread_count())
             yield from self._read(prompt_ids)
             clock.read = time.perf_counter()
+            # The forced text between two sections is a few tokens: as quick as one, and as slow to wake threads for.
+            L.llama_set_n_threads(self._context, self._writing_threads, self._writing_threads)
             yield from self._write(steps, sampling, clock)
         except _Stopped:
             stopped = True

@@ -22,11 +22,18 @@ _silence = L.llama_log_callback(lambda level, text, data: None)
 L.llama_log_set(_silence, None)
 L.llama_backend_init()
 
+SMALL_MODEL_BYTES = 100_000_000
+
 
 def thread_count() -> int:
     """Physical cores, as far as the standard library tells, and at most 4: more threads than idle cores are slower."""
     logical = os.cpu_count() or 1
     return logical if logical <= 2 else max(2, min(4, logical // 2))
+
+
+def writing_threads(model: int) -> int:
+    """One token of a small model takes less time than its threads take to wait for each other."""
+    return 1 if L.llama_model_size(model) < SMALL_MODEL_BYTES else thread_count()
 
 
 def load_model(path: Path, on_progress: Callable[[], None]) -> int:
@@ -58,7 +65,8 @@ def new_context(model: int, params: L.llama_context_params, file: str) -> int:
     Raises:
         DeskError: model_unreadable (file, reason) if there is no memory for it or the model does not allow it.
     """
-    params.n_threads = params.n_threads_batch = thread_count()
+    params.n_threads_batch = thread_count()
+    params.n_threads = writing_threads(model)
     params.flash_attn_type = L.LLAMA_FLASH_ATTN_TYPE_DISABLED  # a third slower to decode on CPUs
     params.kv_unified = True
     params.no_perf = True
