@@ -80,7 +80,7 @@ def score_line(words: Words, score: StoredScore | None, edited: bool = False) ->
     if score is None:
         return f'<span class="quiet">{words("score_edited" if edited else "score_none")}</span>'
     kind = "passed" if score.passed else "not_passed"
-    sentence = words("score_" + kind, percentile=f"{score.percentile:.0f}", cosine=f"{score.cosine:.2f}")
+    sentence = words("score_" + kind, percentile=f"{score.percentile:.0f}", cosine=f"{score.cosine:z.2f}")
     return f'<span class="score {kind}">{sentence}</span><br><span class="meaning">{words("score_meaning")}</span>'
 
 
