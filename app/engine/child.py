@@ -21,7 +21,7 @@ from app.engine import gguf_header, wire
 from app.engine.protocol import Delta, Event
 from app.errors import DeskError
 
-DELTA_INTERVAL_S = 0.06
+DELTA_INTERVAL_S = 0.1
 LOADING_INTERVAL_S = 0.5
 
 

@@ -84,6 +84,8 @@ class Writer:
         self._memory = L.llama_get_memory(self._context)
         self._writing_threads = writing_threads(model)
         self._batch = L.llama_batch_init(BATCH_TOKENS, 0, 1)
+        # Each access through the structure makes a new pointer object; once a token, that is felt.
+        self._tokens, self._positions, self._outputs = self._batch.token, self._batch.pos, self._batch.logits
         for row in range(BATCH_TOKENS):
             self._batch.n_seq_id[row] = 1
             self._batch.seq_id[row][0] = 0
@@ -210,14 +212,13 @@ class Writer:
         """Append at most one batch to the sequence; the logits after its last token are then ready."""
         if self._switch.pulled:
             raise _Stopped
-        batch = self._batch
+        last = len(ids) - 1
         for row, token in enumerate(ids):
-            batch.token[row] = token
-            batch.pos[row] = self._position + row
-            batch.logits[row] = 0
-        batch.logits[len(ids) - 1] = 1
-        batch.n_tokens = len(ids)
-        code = L.llama_decode(self._context, batch)
+            self._tokens[row] = token
+            self._positions[row] = self._position + row
+            self._outputs[row] = row == last
+        self._batch.n_tokens = len(ids)
+        code = L.llama_decode(self._context, self._batch)
         if code == 2:
             raise _Stopped
         if code != 0:
