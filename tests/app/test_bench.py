@@ -15,6 +15,7 @@ from tests.tiny_cards import write_card
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr(bench, "RUNS", 1)
+    monkeypatch.setattr(bench, "DRAFTS", 1)
     monkeypatch.setattr(bench, "SCORED_PAIRS", 4)
     monkeypatch.setattr(bench, "POST_CHARS", 40)
     write_card(tmp_path / "reward", "reward", threshold=0.5, human_quantiles=[i / 100 for i in range(101)])
