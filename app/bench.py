@@ -94,7 +94,7 @@ def machine() -> dict[str, Any]:
     return {
         "processor": processor_name(),
         "cores": os.cpu_count(),
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in libraries},
         "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
