@@ -272,21 +272,20 @@ def finished(events: Iterator[Event]) -> Finished:
 def stop_figures(engine: LlamaEngine) -> dict[str, Any]:
     """How long a stop takes to be obeyed."""
     new_posts = posts(POST_CHARS, seed=1)
-    in_prompt = [stop_s(engine, next(new_posts), Reading, 1) for _ in range(RUNS)]
-    in_text = [stop_s(engine, next(new_posts), Delta, 5) for _ in range(RUNS)]
+    in_prompt = [stop_s(engine, next(new_posts), Reading) for _ in range(RUNS)]
+    in_text = [stop_s(engine, next(new_posts), Delta) for _ in range(RUNS)]
     return {
         "stop_reading": figure(in_prompt, "s", "from stop() to the last event, after the first report of reading"),
-        "stop_writing": figure(in_text, "s", "from stop() to the last event, after five pieces of text"),
+        "stop_writing": figure(in_text, "s", "from stop() to the last event, after the first piece of text"),
     }
 
 
-def stop_s(engine: LlamaEngine, post: str, kind: type[Event], count: int) -> float:
-    """Stop after `count` events of that kind; seconds until the generation has ended."""
+def stop_s(engine: LlamaEngine, post: str, kind: type[Event]) -> float:
+    """Stop at the first event of that kind; seconds until the generation has ended."""
     stopped_at = 0.0
     event: Event | None = None
     for event in compose(engine, post, Sampling(seed=0)):
-        count -= isinstance(event, kind)
-        if count == 0 and not stopped_at:
+        if isinstance(event, kind) and not stopped_at:
             stopped_at = time.perf_counter()
             engine.stop()
     assert isinstance(event, Finished) and event.stopped
