@@ -165,7 +165,7 @@ ERRORS = {
     "folder_read_only": "The data folder {folder} cannot be written. Check its permissions or choose another with --data-dir.",
     "disk_full": "The disk is full and the text was not saved. Free some space and save again; keep this page open.",
     "database_locked": "Another program holds the database; nothing was saved. Try again in a moment.",
-    "database_corrupt": "The database file is damaged. Do not delete it; restore the newest copy from the backups folder.",
+    "database_corrupt": "The database file is damaged. Do not delete it; restore the newest copy from the backups folder in the data folder, if there is one.",
     "newer_schema": "The database belongs to a newer desk (version {found}; this program knows {known}). Update the program first.",
     "text_not_storable": "The text holds characters that cannot be stored. Remove them and save again.",
     "draft_unknown": "There is no draft {draft_id}.",

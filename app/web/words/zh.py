@@ -173,7 +173,7 @@ ERRORS = {
     "folder_read_only": "数据文件夹 {folder} 不能写入。请检查权限，或用 --data-dir 换一个文件夹。",
     "disk_full": "磁盘已满，刚才的内容没有存进去。请腾出空间后再保存；页面上的文字先不要关。",
     "database_locked": "数据库正被别的程序占用，没有存进去。请稍后再试。",
-    "database_corrupt": "数据库文件已损坏。请不要删除它，从 backups 文件夹恢复最近的备份。",
+    "database_corrupt": "数据库文件已损坏。请不要删除它；数据文件夹里如果有 backups 文件夹，请从中恢复最近的备份。",
     "newer_schema": "数据库由更新版本的工作台建立（版本 {found}，本程序认识到 {known}）。请更新程序后再打开。",
     "text_not_storable": "文字里有无法保存的字符，请删去后再存。",
     "draft_unknown": "没有编号为 {draft_id} 的草稿。",
