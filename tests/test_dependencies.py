@@ -19,7 +19,7 @@ PACKAGES = ("app", "storage", "training")
 TRAINING_ONLY = {"torch", "transformers", "trl", "peft", "sentence_transformers", "accelerate", "datasets", "training"}
 
 # Fixed by the users of this project, or plugins of what is imported.
-NOT_IMPORTED = {"jieba", "huggingface-hub", "peft", "accelerate", "ruff", "mypy"}
+NOT_IMPORTED = {"huggingface-hub", "peft", "accelerate", "ruff", "mypy"}
 DISTRIBUTION = {
     "yaml": "pyyaml",
     "llama_cpp": "llama-cpp-python",
@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "app.safety": {"app.chain", "app.errors"},
     "app.scoring": {"app.catalog", "app.chain", "app.engine", "app.errors"},
     "storage": {"app.chain"},
-    "training": {"app.chain"},
+    "training": {"app.chain", "app.safety"},
     "app.web.words": {"app.chain", "app.errors"},
 }
 USE_CASES_MAY_NOT = {"app.web", "app.settings", "app.__main__", "app.bench", "app.doctor"}

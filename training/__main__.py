@@ -11,7 +11,7 @@ from pathlib import Path
 THREAD_SETTINGS = {"OMP_WAIT_POLICY": "passive", "MALLOC_TRIM_THRESHOLD_": "-1", "MALLOC_MMAP_THRESHOLD_": "4294967296"}
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
 
-VERBS = ("tokenizer", "pretrain", "sft", "reward", "grpo", "export")
+VERBS = ("data", "tokenizer", "pretrain", "sft", "reward", "grpo", "export")
 
 
 def main(arguments: list[str]) -> int:
@@ -30,6 +30,7 @@ def main(arguments: list[str]) -> int:
         environment = {**os.environ, **THREAD_SETTINGS, **OFFLINE}
         os.execve(sys.executable, [sys.executable, "-m", "training", *arguments], environment)
 
+    from training.data.build import DataError
     from training.recipe import RecipeError, load_recipe, save_recipe
     from training.stages import run_stage
 
@@ -38,7 +39,7 @@ def main(arguments: list[str]) -> int:
         save_recipe(recipe, options.run)
         for verb in VERBS if options.verb == "pipeline" else (options.verb,):
             run_stage(verb, recipe, options.data, options.run, options.cards or options.run / "model_cards")
-    except (RecipeError, FileNotFoundError) as error:
+    except (RecipeError, DataError, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0

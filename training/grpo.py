@@ -56,14 +56,14 @@ def format_rewards(completions: list[list[dict[str, str]]], **_: object) -> list
     return [format_reward(completion[0]["content"]) for completion in completions]
 
 
-def grpo(recipe: Recipe, data: Path, run: Path) -> None:
+def grpo(recipe: Recipe, run: Path) -> None:
     """Improve the SFT model of the run against the trained reward model; writes `run/grpo/model`."""
     settings = recipe.grpo
     # TRL reads the reference model from the policy's own path, so the policy must be the one on disk.
     policy = run / "sft" / "model"
     tokenizer = AutoTokenizer.from_pretrained(policy)
     encoder, threshold = load_trained(run)
-    pairs = chain_pairs(data, "train")
+    pairs = chain_pairs(run, "train")
     random.Random(recipe.seed + 1).shuffle(pairs)
     rows = []
     for pair in pairs:

@@ -6,6 +6,7 @@ format already. They are packed end to end and cut into windows of `length` toke
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import time
@@ -18,7 +19,11 @@ import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from app.chain import messages, neutral, render
-from training.data import Dialogue, read_dialogues, split_of, to_pair
+from training.data.dialogues import read_dialogues
+from training.data.letters import letter_of
+from training.data.records import Dialogue
+from training.data.topics import label
+from training.pairs import Pair, pairs_of
 from training.recipe import ModelRecipe, PretrainRecipe, Recipe
 from training.weak_chains import weak_chain
 
@@ -42,9 +47,16 @@ def model_config(recipe: ModelRecipe, tokenizer: PreTrainedTokenizerFast) -> Qwe
     )
 
 
+def labelled_pair(dialogue: Dialogue) -> Pair | None:
+    """The post and answer behind a dialogue, with a topic; None where it holds no long post or answer."""
+    record = letter_of(dialogue, licence="")
+    topic, subtopic = label((record.title, record.description))
+    return next(pairs_of([dataclasses.replace(record, topic=topic, subtopic=subtopic)]), None)
+
+
 def document(dialogue: Dialogue, in_format: bool, tokenizer: PreTrainedTokenizerFast) -> str:
     """One training text: the response format where asked for and possible, else client text -> counselor text."""
-    pair = to_pair(dialogue) if in_format else None
+    pair = labelled_pair(dialogue) if in_format else None
     if pair:
         turns = [*messages(pair.post), {"role": "assistant", "content": render(weak_chain(pair))}]
     else:
@@ -60,7 +72,7 @@ def token_stream(recipe: Recipe, data: Path, tokenizer: PreTrainedTokenizerFast,
     if cache.exists():
         return np.load(cache, mmap_mode="r")
     rng = random.Random(recipe.seed)
-    dialogues = [d for d in read_dialogues(data) if split_of(d.group) == "train"]
+    dialogues = list(read_dialogues(data, "train"))
     rng.shuffle(dialogues)
     chunks = []
     for start in range(0, len(dialogues), 500):

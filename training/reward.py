@@ -19,11 +19,13 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 from tokenizers.processors import TemplateProcessing
 
 from app.chain import scored_answer, scored_post
-from training.data import Pair, read_dialogues, read_generic_answers, split_of, to_pair
+from training.data.sources import read_generic_answers
+from training.pairs import Pair, corpus_pairs
 from training.recipe import Recipe
-from training.weak_chains import emotions_of, topic_of
+from training.weak_chains import emotions_of
 
 HELD_OUT_POSTS = 400
+EMOLLM = "emollm-dialogues.json.xz"
 Triplet = dict[str, str]
 
 
@@ -36,9 +38,9 @@ class Negatives:
 
     def __init__(self, pairs: list[Pair], generic: list[str]):
         self.generic = generic
-        self.by_topic: dict[str | None, list[Pair]] = defaultdict(list)
+        self.by_topic: dict[str, list[Pair]] = defaultdict(list)
         for pair in pairs:
-            self.by_topic[topic_of(pair.post)].append(pair)
+            self.by_topic[pair.topic].append(pair)
         self.pairs = pairs
 
     def draw(self, kind: str, pair: Pair, rng: random.Random) -> str:
@@ -53,11 +55,10 @@ class Negatives:
             case "echo":
                 return pair.description
             case "irrelevant":
-                topic = topic_of(pair.post)
-                return self._other(self.pairs, pair, rng, lambda other: topic_of(other.post) != topic)
+                return self._other(self.pairs, pair, rng, lambda other: other.topic != pair.topic)
             case "mismatched":
                 felt = {emotion for emotion, _ in emotions_of(pair.post)}
-                same_topic = self.by_topic[topic_of(pair.post)]
+                same_topic = self.by_topic[pair.topic]
                 return self._other(
                     same_topic, pair, rng, lambda other: not felt & {name for name, _ in emotions_of(other.post)}
                 )
@@ -151,19 +152,13 @@ def measure(encoder: SentenceTransformer, pairs: list[Pair], generic: list[str],
 def train_reward(recipe: Recipe, data: Path, run: Path) -> None:
     """Train the encoder on top of the pretrained body; writes `run/reward/model` and `run/reward/report.json`."""
     settings = recipe.reward
-    by_split: dict[str, list[Pair]] = defaultdict(list)
-    for dialogue in read_dialogues(data):
-        pair = to_pair(dialogue)
-        if pair:
-            by_split[split_of(dialogue.group)].append(pair)
-    random.Random(recipe.seed).shuffle(by_split["train"])
-    generic = read_generic_answers(data)
+    train = corpus_pairs(run, "train")
+    random.Random(recipe.seed).shuffle(train)
+    generic = read_generic_answers(data / EMOLLM)
 
     out = run / "reward"
     encoder = load_encoder(run / "pretrain" / "model", settings.length)
-    rows = triplets(
-        by_split["train"], Negatives(by_split["train"], generic), settings.negatives, settings.triplets, recipe.seed
-    )
+    rows = triplets(train, Negatives(train, generic), settings.negatives, settings.triplets, recipe.seed)
     trainer = SentenceTransformerTrainer(
         model=encoder,
         train_dataset=Dataset.from_list(rows),
@@ -186,7 +181,8 @@ def train_reward(recipe: Recipe, data: Path, run: Path) -> None:
     )
     trainer.train()
     encoder.save(str(out / "model"), create_model_card=False)
-    one_per_post = list({pair.group: pair for pair in by_split["valid"] + by_split["test"]}.values())[:HELD_OUT_POSTS]
+    held_out = corpus_pairs(run, "valid") + corpus_pairs(run, "test")
+    one_per_post = list({pair.group: pair for pair in held_out}.values())[:HELD_OUT_POSTS]
     report = measure(encoder, one_per_post, generic, recipe.seed)
     (out / "report.json").write_text(json.dumps(report, indent=1), "utf-8")
     trainer.state.save_to_json(str(out / "state.json"))

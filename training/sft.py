@@ -10,22 +10,22 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import SFTConfig, SFTTrainer
 
 from app.chain import messages, render
-from training.data import Pair, read_dialogues, split_of, to_pair
+from training.data.records import Split
+from training.pairs import Pair, corpus_pairs
 from training.recipe import Recipe
 from training.weak_chains import emotions_of, weak_chain
 
 
-def chain_pairs(data: Path, split: str) -> list[Pair]:
+def chain_pairs(run: Path, split: Split) -> list[Pair]:
     """Pairs of a split whose rule-made chain has something to say: at least one emotion found in the post."""
-    pairs = (to_pair(dialogue) for dialogue in read_dialogues(data) if split_of(dialogue.group) == split)
-    return [pair for pair in pairs if pair and emotions_of(pair.post)]
+    return [pair for pair in corpus_pairs(run, split) if emotions_of(pair.post)]
 
 
-def sft(recipe: Recipe, data: Path, run: Path) -> None:
+def sft(recipe: Recipe, run: Path) -> None:
     """Fine-tune the pretrained model of the run on rule-made chains; writes `run/sft/model`."""
     settings = recipe.sft
     tokenizer = AutoTokenizer.from_pretrained(run / "pretrain" / "model")
-    pairs = chain_pairs(data, "train")
+    pairs = chain_pairs(run, "train")
     random.Random(recipe.seed).shuffle(pairs)
     conversations = [
         {"messages": [*messages(pair.post), {"role": "assistant", "content": render(weak_chain(pair))}]}

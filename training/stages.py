@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from training.recipe import Recipe
@@ -10,6 +11,10 @@ from training.recipe import Recipe
 def run_stage(verb: str, recipe: Recipe, data: Path, run: Path, cards: Path) -> None:
     """Run one stage; heavy imports happen here, so that `--help` and recipe errors come at once."""
     match verb:
+        case "data":
+            from training.data.build import build, sets_in
+
+            build(sets_in(data), run / "corpus", lambda line: sys.stderr.write(f"{line}\n"))
         case "tokenizer":
             from training.tokenizer import train_tokenizer
 
@@ -21,7 +26,7 @@ def run_stage(verb: str, recipe: Recipe, data: Path, run: Path, cards: Path) -> 
         case "sft":
             from training.sft import sft
 
-            sft(recipe, data, run)
+            sft(recipe, run)
         case "reward":
             from training.reward import train_reward
 
@@ -29,7 +34,7 @@ def run_stage(verb: str, recipe: Recipe, data: Path, run: Path, cards: Path) -> 
         case "grpo":
             from training.grpo import grpo
 
-            grpo(recipe, data, run)
+            grpo(recipe, run)
         case "export":
             from training.export_gguf import export
 

@@ -12,7 +12,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from transformers import PreTrainedTokenizerFast
 
 from app.chain import SYSTEM, TAGS, neutral
-from training.data import read_dialogues, split_of
+from training.data.dialogues import read_dialogues
 from training.recipe import Recipe
 
 PRE_TOKENIZER = (
@@ -37,9 +37,7 @@ CHAT_TEMPLATE = (
 def _corpus(data: Path, dialogues: int):
     yield "system\n user\n assistant\n" + SYSTEM
     taken = 0
-    for dialogue in read_dialogues(data):
-        if split_of(dialogue.group) != "train":
-            continue
+    for dialogue in read_dialogues(data, "train"):
         yield from (neutral(turn) for turn in (*dialogue.client, *dialogue.counselor))
         yield "user\nassistant\n"
         taken += 1

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 from app.chain import Response
-from training.data import Pair
+from training.data.topics import taxonomy
+from training.pairs import Pair
 
 # Word in the post -> the emotion that is named. Longer words first, so that 不开心 is not read as 开心.
 EMOTIONS = {
@@ -22,23 +23,18 @@ EMOTIONS = {
     "放不下": "不舍", "麻木": "麻木", "压抑": "压抑",
 }  # fmt: skip
 
-TOPICS = {
-    "学业": ("考试", "高考", "考研", "学习", "成绩", "老师", "同学", "学校", "作业", "论文"),
-    "家庭": ("父母", "妈妈", "爸爸", "母亲", "父亲", "家人", "婆婆", "弟弟", "妹妹", "姐姐", "哥哥"),
-    "恋爱": ("男朋友", "女朋友", "男友", "女友", "分手", "前任", "喜欢的人", "恋爱", "表白"),
-    "婚姻": ("老公", "老婆", "丈夫", "妻子", "离婚", "结婚", "出轨", "婚姻"),
-    "工作": ("工作", "同事", "领导", "公司", "辞职", "上班", "面试", "加班"),
-    "人际": ("朋友", "室友", "舍友", "社交", "人际", "聊天"),
-    "育儿": ("孩子", "儿子", "女儿", "宝宝"),
-    "身心状况": ("失眠", "睡不着", "抑郁", "强迫", "吃药", "医院", "发作"),
-}  # fmt: skip
-
 NEEDS = {
-    "学业": "被肯定，不只凭成绩衡量自己", "家庭": "被家人看见和尊重", "恋爱": "被在乎，关系里有安全感",
-    "婚姻": "被伴侣理解，关系稳定可靠", "工作": "被认可，对生活有掌控感", "人际": "被接纳，有归属的地方",
-    "育儿": "做个好家长，也有人分担", "身心状况": "安稳下来，不再独自硬撑",
+    "exams": "被肯定，不只凭成绩衡量自己", "direction": "自己选的路有人支持", "campus": "在同学老师中间有个位置",
+    "bullying": "安全，有人站在自己这一边", "career": "看得见的方向和一点把握", "workplace": "被认可，对工作有掌控感",
+    "layoff": "有着落，也保住脸面", "dating": "被在乎，关系里有安全感", "breakup": "这段感情被好好承认和放下",
+    "matchmaking": "按自己的节奏生活", "marriage": "被伴侣理解，关系稳定可靠", "divorce": "被忠实相待，能自己作主",
+    "in_laws": "在大家庭里有边界和尊重", "parents": "被父母看见和尊重", "childhood": "当年缺的照看和公道",
+    "caregiving": "有人分担，也能歇一歇", "parenting": "做个好家长，也有人分担", "perinatal": "身心都被照顾",
+    "grief": "想念有处安放", "illness": "身体安稳，不被当成负担", "low_mood": "安稳下来，不再独自硬撑",
+    "anxiety": "踏实和能放松的片刻", "self_worth": "不用证明也被接纳", "loneliness": "有人懂，有归属的地方",
+    "identity": "照自己的样子被接受", "addiction": "重新作自己的主", "money": "生活有底，不被看低",
+    "violence": "安全，并且被相信", "meaning": "知道为什么而过",
 }  # fmt: skip
-DEFAULT_NEED = "被理解，有人一起想办法"
 
 ABSOLUTES = (
     "都怪我",
@@ -71,13 +67,6 @@ def _first_clause(text: str, words: tuple[str, ...]) -> str | None:
     return next((c for c in _CLAUSE.findall(text) if len(c) > 3 and any(word in c for word in words)), None)
 
 
-def topic_of(post: str) -> str | None:
-    """The topic whose words occur most often in the post; None if none does."""
-    counts = {topic: sum(post.count(word) for word in words) for topic, words in TOPICS.items()}
-    best = max(counts, key=lambda topic: counts[topic])
-    return best if counts[best] else None
-
-
 def emotions_of(post: str, limit: int = 3) -> list[tuple[str, str]]:
     """Up to `limit` (emotion, clause that shows it), in the order of the post, each emotion once."""
     found: dict[str, str] = {}
@@ -88,13 +77,13 @@ def emotions_of(post: str, limit: int = 3) -> list[tuple[str, str]]:
     return list(found.items())[:limit]
 
 
-def _emotions_and_context(post: str, topic: str | None) -> str:
+def _emotions_and_context(post: str, topic: str) -> str:
     emotions = emotions_of(post)
     felt = "、".join(f"{emotion}（{_quote(clause)}）" for emotion, clause in emotions) or "没有直接说出的低落和挂念"
-    return f"写信人感到{felt}。处境与{topic or '生活'}有关。"
+    return f"写信人感到{felt}。处境与{taxonomy()[topic].zh}有关。"
 
 
-def _causes_and_beliefs(post: str, topic: str | None) -> str:
+def _causes_and_beliefs(post: str, topic: str) -> str:
     lines = []
     cause = _first_clause(post, CAUSES)
     if cause:
@@ -102,7 +91,7 @@ def _causes_and_beliefs(post: str, topic: str | None) -> str:
     absolute = _first_clause(post, ABSOLUTES)
     if absolute:
         lines.append(f"{_quote(absolute)}里也许有一条过于绝对的想法。")
-    lines.append(f"没被满足的需要可能是{NEEDS.get(topic or '', DEFAULT_NEED)}。")
+    lines.append(f"没被满足的需要可能是{NEEDS[topic]}。")
     return "".join(lines)
 
 
@@ -115,7 +104,7 @@ def _intent(post: str) -> str:
     return f"写信人问：{_quote(questions[-1])}，{wish}；没有说出口的，是希望先被理解而不是被评判。"
 
 
-def _strategy(pair: Pair, topic: str | None) -> str:
+def _strategy(pair: Pair) -> str:
     emotions = emotions_of(pair.post, 2)
     first = "和".join(emotion for emotion, _ in emotions) or "说不出口的难处"
     advice = next((s for s in _SENTENCE.findall(pair.answer) if len(s) > 8 and any(w in s for w in ADVICE)), None)
@@ -125,11 +114,10 @@ def _strategy(pair: Pair, topic: str | None) -> str:
 
 def weak_chain(pair: Pair) -> Response:
     """The response that SFT learns for a pair: four layers by rule, then the human answer."""
-    topic = topic_of(pair.post)
     return Response(
-        L1=_emotions_and_context(pair.post, topic),
-        L2=_causes_and_beliefs(pair.post, topic),
+        L1=_emotions_and_context(pair.post, pair.topic),
+        L2=_causes_and_beliefs(pair.post, pair.topic),
         L3=_intent(pair.post),
-        L4=_strategy(pair, topic),
+        L4=_strategy(pair),
         answer=pair.answer,
     )

@@ -1,0 +1,1 @@
+"""Safety of posts and drafts: pure functions over text, plus dated data files. Standard library only."""

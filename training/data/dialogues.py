@@ -1,0 +1,23 @@
+"""All dialogues of the sets in a folder, for the stages that learn the language itself: tokenizer and pretraining."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.safety.deidentify import find, mask
+from training.data.build import sets_in
+from training.data.records import Dialogue, Split, split_of
+from training.data.sources import SOURCES
+
+
+def read_dialogues(folder: Path, split: Split) -> Iterator[Dialogue]:
+    """Every dialogue of a split with turns of both sides, set by set in file order, de-identified."""
+    for name, path in sets_in(folder).items():
+        for item in SOURCES[name].read(path):
+            if isinstance(item, Dialogue) and item.client and item.counselor and split_of(item.group) == split:
+                yield Dialogue(item.source, item.group, _masked(item.client), _masked(item.counselor))
+
+
+def _masked(turns: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(mask(turn, find(turn)) for turn in turns)
