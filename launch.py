@@ -4,6 +4,7 @@
     python3 launch.py             the desk, on this machine only
     python3 launch.py test        the tests (arguments go to pytest)
     python3 launch.py train ...   the training pipeline
+    python3 launch.py data ...    the corpus that it learns from
     python3 launch.py --help      everything else
 
 Standard library only, and readable for any Python 3, so that an old one is told so. Nothing is installed outside `.venv`.
@@ -27,6 +28,7 @@ OLDEST_PYTHON = (3, 11)
 # Each environment contains the one before it.
 EXTRAS = {"app": ("app",), "train": ("app", "train"), "test": ("app", "train", "test")}
 NEEDS_GB = {"app": 1, "train": 4, "test": 4}
+TRAINING = {"train": "training", "data": "training.data"}
 ENGINE = "llama-cpp-python"
 UNREACHABLE = r"Retrying \(Retry|NewConnectionError|Read timed out|ReadTimeout|ProxyError|SSLError|IncompleteRead|from versions: none"
 
@@ -369,9 +371,9 @@ def main(arguments):
         note("testing")
         os.chdir(str(ROOT))
         start(["-m", "pytest", *arguments[1:]])
-    elif verb == "train":
+    elif verb in TRAINING:
         install("train")
-        start(["-m", "training", *arguments[1:]])
+        start(["-m", TRAINING[verb], *arguments[1:]])
     else:
         install("app")
         if not arguments:

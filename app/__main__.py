@@ -35,6 +35,9 @@ SCORED_AT_ONCE = 256
 FAILED = 2
 """Exit status of every refusal; 1 is left to `doctor`, for a machine that has to be mended."""
 
+SEED_CHAINS = Path(__file__).resolve().parents[1] / "training" / "seed_chains"
+"""Data, not code: the desk reads these files as it would read anybody's."""
+
 MARKS = {"ok": "✓", "note": "·", "mend": "✗"}
 
 
@@ -167,6 +170,20 @@ def export_sft(
     with closing(Store.open(context.obj.data_dir, beside_desk=True)) as store:
         report = write(store, out)
     tell(words_of(context.obj)("exported", count=report.count, file=out))
+
+
+@cli.command("import-chains")
+def import_chains(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(help="A JSON-lines file or a folder of them.")] = SEED_CHAINS,
+) -> None:
+    """Put chains written elsewhere into the review queue; without an argument, this project's own."""
+    from app.importing import import_chains as read
+    from storage.store import Store
+
+    with closing(Store.open(context.obj.data_dir, beside_desk=True)) as store:
+        report = read(store, source)
+    tell(words_of(context.obj)("imported", added=report.added, known=report.known))
 
 
 @cli.command()

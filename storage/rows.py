@@ -62,6 +62,21 @@ SELECT_APPROVED = (
 )
 
 
+def select_same(author_id: int, title: str, description: str, text_sha256: str) -> Select[tuple[int]]:
+    """Drafts of an author whose post and first saved text are these."""
+    return (
+        select(drafts.c.id)
+        .join(posts, posts.c.id == drafts.c.post_id)
+        .join(revisions, and_(revisions.c.draft_id == drafts.c.id, revisions.c.version == 1))
+        .where(
+            drafts.c.author_id == author_id,
+            posts.c.title == title,
+            posts.c.description == description,
+            revisions.c.text_sha256 == text_sha256,
+        )
+    )
+
+
 def select_queue(view: View, person_id: int) -> Select[Any]:
     """The drafts of a list with their latest revision, oldest save first."""
     escalated = exists().where(

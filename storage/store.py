@@ -193,6 +193,52 @@ class Store:
         with self._database.read() as connection:
             return [rows.to_draft(row) for row in connection.execute(query).mappings()]
 
+    def add_submitted(
+        self,
+        title: str,
+        description: str,
+        response: Response,
+        author_id: int,
+        *,
+        model_name: str,
+        model_sha256: str,
+    ) -> bool:
+        """Put a post with a whole response, written elsewhere, straight into the review queue, as `author_id`'s.
+
+        Returns:
+            False, and nothing is added, if this author's queue already got the same text for the same post.
+        """
+        moment = steps.now()
+        with self._database.write() as connection:
+            if connection.execute(rows.select_same(author_id, title, description, text_sha256(response))).first():
+                return False
+            post_id = steps.add(
+                connection, posts, title=title, description=description, author_id=author_id, created_at=moment
+            )
+            draft_id = steps.add(
+                connection,
+                drafts,
+                post_id=post_id,
+                author_id=author_id,
+                model_name=model_name,
+                model_sha256=model_sha256,
+                prompt_version=PROMPT_VERSION,
+                format_version=FORMAT_VERSION,
+                sampling={},
+                seed=0,
+                status="done",
+                **response.parts(),
+                timings={},
+                state="open",
+                version=0,
+                created_at=moment,
+                finished_at=moment,
+            )
+            steps.append_revision(connection, steps.find_draft(connection, draft_id), author_id, response, None)
+            connection.execute(update(drafts).where(drafts.c.id == draft_id).values(state="submitted"))
+            steps.log(connection, "imported", author_id, draft_id, 1)
+        return True
+
     # Revisions
 
     def save_revision(

@@ -39,7 +39,7 @@ def shortened(answer: str, limit: int) -> str:
         if len(longer) > limit:
             break
         kept = longer
-    return kept
+    return kept.strip()
 
 
 def pairs_of(records: Iterable[Record]) -> Iterator[Pair]:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
+
+MAX_AGE_DAYS = 180
+"""How long a line may go without somebody reading its source again."""
 
 
 @dataclass(frozen=True)
 class HelpLine:
-    """One line: its number as it is dialled, its names, the region it serves (ISO 3166) and its hours as published."""
+    """One line: the number as it is dialled, its names, the region it serves (ISO 3166), its hours as published, and
+    where and when that was last read."""
 
     number: str
     zh: str
     en: str
     region: str
     hours: str
+    source: str
+    verified_on: date
 
 
 @cache

@@ -183,6 +183,14 @@ def test_doctor_finds_a_newer_database(models_dir: Path, tmp_path: Path) -> None
     assert ["9999" in line for line in result.stdout.splitlines() if line.startswith("✗")] == [True]
 
 
+def test_the_projects_own_chains_are_imported_once(tmp_path: Path) -> None:
+    for added in (True, False):
+        result = desk("--data-dir", str(tmp_path), "--language", "en", "import-chains")
+        assert (result.returncode, result.stdout) == (0, "")
+        counts = [int(word) for word in result.stderr.split() if word.isdigit()]
+        assert counts == ([264, 0] if added else [0, 264])
+
+
 def test_export_over_the_database_is_refused(tmp_path: Path) -> None:
     Store.open(tmp_path).close()
     before = (tmp_path / FILE_NAME).read_bytes()

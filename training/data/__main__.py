@@ -29,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
         "--corpus", type=Path, required=True, help="folder of a corpus built from SmileChat and CPsyCounD"
     )
     chains = verbs.add_parser("chains", help="check training/seed_chains")
-    chains.add_argument("--corpus", type=Path, help="a built corpus that no chain may share text with")
+    chains.add_argument("--data", type=Path, help="folder of the sets, none of which a chain may share text with")
     return root
 
 
@@ -42,12 +42,12 @@ def records_of(corpus: Path) -> Iterator[Record]:
     return chain.from_iterable(read_corpus(corpus, split) for split in SPLITS)
 
 
-def check_chains(corpus: Path | None) -> int:
+def check_chains(data: Path | None) -> int:
     """Write every fault of the seed chains to stdout."""
+    from training.data.dialogues import all_texts
     from training.data.seed_chains import faults, read_seed_chains
 
-    texts = (text for record in records_of(corpus) for text in (record.post, *record.responses)) if corpus else ()
-    found = faults(read_seed_chains(), texts)
+    found = faults(read_seed_chains(), all_texts(data) if data else ())
     sys.stdout.write("".join(f"{fault}\n" for fault in found))
     return 2 if found else 0
 
@@ -61,6 +61,8 @@ def main(arguments: list[str]) -> int:
                 sets = sets_in(options.data) if options.data else {}
                 for given in options.set:
                     name, _, path = given.partition("=")
+                    if not path:
+                        raise DataError(f"--set {given} names no path; write it as NAME=PATH.")
                     sets[name] = Path(path)
                 summary = build(sets, options.out, tell)
                 sys.stdout.write(json.dumps(summary, ensure_ascii=False, indent=1) + "\n")
@@ -73,8 +75,8 @@ def main(arguments: list[str]) -> int:
 
                 sys.stdout.write(agreement(records_of(options.corpus)) + "\n")
             case "chains":
-                return check_chains(options.corpus)
-    except DataError as error:
+                return check_chains(options.data)
+    except (DataError, OSError) as error:
         tell(str(error))
         return 2
     return 0

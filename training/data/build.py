@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from app.safety.deidentify import find, mask
 from training.data.duplicates import distinct, families
 from training.data.filters import accept
@@ -58,8 +60,10 @@ def build(sets: Mapping[str, Path], out: Path, tell: Tell) -> dict[str, Any]:
     """Build the corpus of `sets` (name -> file or folder) in `out`; returns what `corpus.json` holds.
 
     Raises:
-        DataError: for a name that is no set or a path that is not there.
+        DataError: for no set at all, a name that is no set, or a path that is not there.
     """
+    if not sets:
+        raise DataError("No set was given; give --data with a folder of sets, or --set.")
     for name, path in sets.items():
         if name not in SOURCES:
             raise DataError(f"{name} is not a set; known are {', '.join(SOURCES)}.")
@@ -77,14 +81,28 @@ def build(sets: Mapping[str, Path], out: Path, tell: Tell) -> dict[str, Any]:
     began = time.monotonic()
     gc.freeze()  # the records stay to the end; looking through them again and again costs a tenth of the time
     by_split = _split(_join(records, summary, tell), summary)
+    _note_memory(summary)
     for split in SPLITS:
         partial = out / f"{split}.jsonl.partial"
         with partial.open("w", encoding="utf-8") as lines:
             lines.writelines(map(to_line, by_split[split]))
         partial.replace(out / f"{split}.jsonl")
     summary["second_pass_s"] = round(time.monotonic() - began, 1)
+    summary["items_a_second"] = _rate(summary)
     (out / "corpus.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), "utf-8")
     return summary
+
+
+def _rate(summary: Mapping[str, Any]) -> int:
+    """Items a second over both passes, de-identification left out; what an earlier build had read does not count."""
+    counts = summary["sets"].values()
+    seconds = sum(c["seconds"] - c["of_these_deidentifying_s"] for c in counts) + summary["second_pass_s"]
+    return round(sum(c["items"] - c["resumed_after"] for c in counts) / max(seconds, 0.1))
+
+
+def _note_memory(summary: dict[str, Any]) -> None:
+    resident = round(psutil.Process().memory_info().rss / 2**20)
+    summary["peak_mb"] = max(resident, summary.get("peak_mb", 0))
 
 
 def read_corpus(folder: Path, split: Split) -> Iterator[Record]:
@@ -104,7 +122,7 @@ def read_corpus(folder: Path, split: Split) -> Iterator[Record]:
 
 def _read_set(name: str, path: Path, work: Path, tell: Tell) -> dict[str, float]:
     """Bring the work file of one set to its end; returns the seconds it took."""
-    done = _resume(work, f"{path.resolve()} {_bytes(path)}")
+    done = _resume(work, f"{path.resolve()} {_stamp(path)}")
     if done:
         tell(f"{name}: going on after {done:,} items")
     began = last = time.monotonic()
@@ -119,12 +137,18 @@ def _read_set(name: str, path: Path, work: Path, tell: Tell) -> dict[str, float]
             if time.monotonic() - last > PROGRESS_S:
                 last = time.monotonic()
                 tell(f"{name}: {number:,} items, {(number - done) / (last - began):,.0f} a second")
-    return {"seconds": round(time.monotonic() - began, 1), "of_these_deidentifying_s": round(deidentifying, 1)}
+    seconds = time.monotonic() - began
+    return {
+        "resumed_after": done,
+        "seconds": round(seconds, 1),
+        "of_these_deidentifying_s": round(deidentifying, 1),
+    }
 
 
-def _bytes(path: Path) -> int:
-    files = [path] if path.is_file() else [file for file in path.iterdir() if file.is_file()]
-    return sum(file.stat().st_size for file in files)
+def _stamp(path: Path) -> str:
+    """Size and last change of a set, which tell whether it is still the one that was read."""
+    found = [file.stat() for file in ([path] if path.is_file() else path.iterdir())]
+    return f"{len(found)} {sum(file.st_size for file in found)} {max((file.st_mtime_ns for file in found), default=0)}"
 
 
 def _resume(work: Path, identity: str) -> int:
@@ -197,6 +221,7 @@ def _join(records: list[Record], summary: dict[str, Any], tell: Tell) -> list[tu
     members: dict[int, list[Record]] = defaultdict(list)
     for record, head in zip(records, families((r.group, r.description) for r in records), strict=True):
         members[head].append(record)
+    _note_memory(summary)
     joined = [_joined(family) for family in members.values()]
     tell(f"{len(joined):,} posts: labelling topics")
     summary["records"] = len(records)
@@ -205,6 +230,7 @@ def _join(records: list[Record], summary: dict[str, Any], tell: Tell) -> list[tu
     summary["responses_kept"] = sum(len(record.responses) for record, _ in joined)
     chains = [((chain.title, chain.description), chain.topic) for chain in read_seed_chains() if chain.language == "zh"]
     labels = label_all([(record.title, record.description) for record, _ in joined], chains)
+    _note_memory(summary)
     return [
         (record if record.topic in taxonomy() else dataclasses.replace(record, topic=topic, subtopic=subtopic), split)
         for (record, split), (topic, subtopic) in zip(joined, labels, strict=True)

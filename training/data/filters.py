@@ -21,7 +21,7 @@ TAIL_CHARS = 10
 MAX_TAILS = 4
 """A text whose last ten characters stand in it more often than this repeats itself."""
 
-_SIGNS = re.compile(r"([\W_])\1+")
+_SIGNS = re.compile(r"[。.．…·\s]{2,}|([\W_])\1+")
 _ADVERTISEMENT = re.compile(
     r"https?://|www\.|(微信|VX|vx|QQ|扣扣)(号)?[：: ]{0,2}[A-Za-z0-9_-]{6,}|扫码(关注|领取|进群|添加)|公众号[：:]"
     r"|代写论文|包过|日结兼职|免费领取|点击(链接|下方)|私信我领取|课程报名|(预约|咨询)(热线|电话)[：: ]{0,2}\d"
@@ -39,7 +39,7 @@ def is_noise(text: str) -> bool:
 
     Rows of full stops are how despair is often typed: they count as one sign, and no post is lost for them.
     """
-    text = _SIGNS.sub(r"\1", text)
+    text = _SIGNS.sub(lambda row: row[0][0], text)
     if sum(map(str.isalpha, text)) < MIN_LETTERS_SHARE * len(text):
         return True
     return text.count(text[-TAIL_CHARS:]) > MAX_TAILS

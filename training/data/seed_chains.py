@@ -14,13 +14,13 @@ from typing import Any
 import jieba
 import numpy as np
 
-from app.chain import LAYERS, FormatError, Response, post_text
+from app.chain import LAYERS, Response, post_text
 from app.safety.help_lines import help_lines
 from training.data.duplicates import runs
 from training.data.topics import taxonomy
 
 FOLDER = Path(__file__).parents[1] / "seed_chains"
-NEGATIVES = "negatives.jsonl"
+NEGATIVES = FOLDER / "negatives" / "triples.jsonl"
 
 SIGNALS = (
     "passive_ideation",
@@ -127,6 +127,8 @@ class SeedChain:
 def _build(values: dict[str, Any]) -> SeedChain:
     if tuple(values) != _KEYS:
         raise ValueError(f"its keys are {', '.join(values)}; they must be {', '.join(_KEYS)}, in this order")
+    if values["language"] not in LENGTHS:
+        raise ValueError(f"its language is {values['language']}; known are {', '.join(LENGTHS)}")
     parts = {name: values.pop(name) for name in (*(layer.tag for layer in LAYERS), "answer")}
     return SeedChain(**{**values, "signals": tuple(values["signals"]), "response": Response(**parts)})
 
@@ -139,12 +141,10 @@ def read_seed_chains(folder: Path = FOLDER) -> list[SeedChain]:
     """
     chains = []
     for path in sorted(folder.glob("*.jsonl")):
-        if path.name == NEGATIVES:
-            continue
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
             try:
                 chains.append(_build(json.loads(line)))
-            except (ValueError, TypeError, FormatError) as error:
+            except (ValueError, TypeError, AttributeError) as error:
                 raise ValueError(f"{path.name}:{number}: {error}.") from None
     return chains
 

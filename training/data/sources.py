@@ -10,8 +10,9 @@ import lzma
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from app.chain import ANSWER_TAG, FormatError, parse
 from training.data.records import Dialogue, Record
@@ -42,25 +43,51 @@ class Source:
     published: str
 
 
+def _open(path: Path) -> BinaryIO:
+    return lzma.open(path) if path.suffix == ".xz" else path.open("rb")
+
+
 def open_text(path: Path) -> TextIO:
     """A text file, plain or xz."""
-    if path.suffix == ".xz":
-        return io.TextIOWrapper(lzma.open(path), encoding="utf-8")
-    return path.open(encoding="utf-8-sig")
+    return io.TextIOWrapper(_open(path), encoding="utf-8-sig", newline="")
+
+
+def _to_the_end(read: Reader) -> Reader:
+    """A reader that says where a file breaks off, or cannot be UTF-8, and ends there."""
+
+    @wraps(read)
+    def reading(path: Path) -> Iterator[Item]:
+        number = 1
+        try:
+            for item in read(path):
+                yield item
+                number += 1
+        except (UnicodeDecodeError, EOFError, lzma.LZMAError, csv.Error) as error:
+            yield Malformed(path.name, number, f"cannot be read from here on ({type(error).__name__}: {error})")
+
+    return reading
+
+
+def _text(value: str) -> str:
+    """A text as it can be written again: half of a character, which JSON lets through, becomes a question mark."""
+    return value.strip().encode("utf-8", "replace").decode()
 
 
 def _group(text: str) -> str:
     """A name for a post whose set gives none: equal posts share it."""
-    return hashlib.sha256(re.sub(r"\W+", "", text).encode()).hexdigest()[:12]
+    return hashlib.sha256(re.sub(r"\W+", "", text).encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def _lines(path: Path, build: Callable[[dict[str, Any], int], Item]) -> Iterator[Item]:
-    with open_text(path) as lines:
+    # As bytes, so that a line in another encoding spoils no other.
+    with _open(path) as lines:
         for number, line in enumerate(lines, 1):
             try:
                 yield build(json.loads(line), number)
             except json.JSONDecodeError as error:
                 yield Malformed(path.name, number, f"not JSON ({error.msg})")
+            except UnicodeDecodeError as error:
+                yield Malformed(path.name, number, f"not UTF-8 ({error.reason})")
             except (KeyError, TypeError, AttributeError, FormatError) as error:
                 yield Malformed(path.name, number, f"not in the shape of this set ({type(error).__name__}: {error})")
 
@@ -82,20 +109,21 @@ def _items(path: Path, build: Callable[[dict[str, Any], int], Item]) -> Iterator
 
 def _json(path: Path, build: Callable[[dict[str, Any], int], Item]) -> Iterator[Item]:
     """A list or lines, told apart by the first character."""
-    with open_text(path) as file:
-        first = file.read(1)
-    return _items(path, build) if first == "[" else _lines(path, build)
+    with _open(path) as file:
+        first = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    return _items(path, build) if first == b"[" else _lines(path, build)
 
 
 def _dialogue(source: str, turns: Iterable[dict[str, str]], group: str | None = None) -> Dialogue:
     said: dict[str, list[str]] = {"client": [], "counselor": []}
     for turn in turns:
-        if text := turn["content"].strip():
+        if text := _text(turn["content"]):
             said[turn["role"]].append(text)
     client = tuple(said["client"])
     return Dialogue(source, group or _group(client[0] if client else ""), client, tuple(said["counselor"]))
 
 
+@_to_the_end
 def read_smilechat(path: Path) -> Iterator[Item]:
     """SmileChat: lines of {id, group, turns}, or the folder of numbered JSON files that is published."""
     if path.is_file():
@@ -103,6 +131,7 @@ def read_smilechat(path: Path) -> Iterator[Item]:
     return _folder(path, "*.json", lambda text: _dialogue("smilechat", json.loads(text)))
 
 
+@_to_the_end
 def read_cpsycound(path: Path) -> Iterator[Item]:
     """CPsyCounD: lines of {id, turns}, or the folder of text files that is published."""
     if path.is_file():
@@ -115,26 +144,30 @@ def read_cpsycound(path: Path) -> Iterator[Item]:
 def _folder(path: Path, pattern: str, build: Callable[[str], Item]) -> Iterator[Item]:
     for file in sorted(path.glob(pattern), key=lambda file: (len(file.name), file.name)):
         try:
-            yield build(file.read_text("utf-8"))
-        except (ValueError, KeyError, TypeError) as error:
+            yield build(file.read_text("utf-8-sig"))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             yield Malformed(file.name, 1, f"not in the shape of this set ({type(error).__name__})")
 
 
 def _spoken(text: str) -> Iterator[dict[str, str]]:
-    for speaker, content in re.findall(r"^(来访者|心理咨询师)[：:](.*)$", text, re.MULTILINE):
+    # A turn may go on over several lines.
+    for speaker, content in re.findall(
+        r"^(来访者|心理咨询师)[：:](.*?)(?=^(?:来访者|心理咨询师)[：:]|\Z)", text, re.MULTILINE | re.DOTALL
+    ):
         yield {"role": "client" if speaker == "来访者" else "counselor", "content": content}
 
 
+@_to_the_end
 def read_psyqa(path: Path) -> Iterator[Item]:
     """PsyQA: a list of {question, description, keywords, answers: [{answer_text}]}."""
     return _json(
         path,
         lambda value, _: Record(
-            title=value["question"].strip(),
-            description=value["description"].strip(),
+            title=_text(value["question"]),
+            description=_text(value["description"]),
             topic="",
             subtopic="",
-            responses=tuple(answer["answer_text"].strip() for answer in value["answers"]),
+            responses=tuple(_text(answer["answer_text"]) for answer in value["answers"]),
             source="psyqa",
             licence=SOURCES["psyqa"].licence,
             group=_group(value["question"] + value["description"]),
@@ -144,14 +177,14 @@ def read_psyqa(path: Path) -> Iterator[Item]:
 
 def _own(source: str) -> Callable[[dict[str, Any], int], Record]:
     def build(value: dict[str, Any], _: int) -> Record:
-        responses = value.get("responses") or value.get("answers") or [value["response"]]
-        title, description = (value.get("title") or "").strip(), value["description"].strip()
+        responses = value.get("responses") or value.get("answers") or value["response"]
+        title, description = _text(value.get("title") or ""), _text(value["description"])
         return Record(
             title=title,
             description=description,
             topic=value.get("topic") or "",
             subtopic=value.get("subtopic") or "",
-            responses=tuple(text.strip() for text in responses),
+            responses=tuple(map(_text, [responses] if isinstance(responses, str) else responses)),
             source=source,
             licence=value.get("licence") or SOURCES[source].licence,
             group=value.get("group") or _group(title + description),
@@ -160,11 +193,13 @@ def _own(source: str) -> Callable[[dict[str, Any], int], Record]:
     return build
 
 
+@_to_the_end
 def read_empathyqa(path: Path) -> Iterator[Item]:
     """Empathy-QA by the fields its paper describes: {title, description, topic, subtopic, responses}."""
     return _json(path, _own("empathyqa"))
 
 
+@_to_the_end
 def read_own(path: Path) -> Iterator[Item]:
     """A file of one's own: JSON lines, a JSON list or CSV with title, description, response(s), topic, group."""
     if path.suffix != ".csv":
@@ -174,15 +209,16 @@ def read_own(path: Path) -> Iterator[Item]:
 
 def _csv(path: Path) -> Iterator[Item]:
     build = _own("own")
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with open_text(path) as file:
         rows = csv.DictReader(file)
         for row in rows:
             try:
                 yield build(row, rows.line_num)
-            except (KeyError, AttributeError) as error:
+            except (KeyError, TypeError, AttributeError) as error:
                 yield Malformed(path.name, rows.line_num, f"a column is missing ({error})")
 
 
+@_to_the_end
 def read_desk(path: Path) -> Iterator[Item]:
     """What `launch.py export sft` writes: lines of {messages}, the reply in the response format."""
 

@@ -28,7 +28,7 @@ class SeenRuns:
 
     def __init__(self, posts: Iterable[str]):
         # In one piece, which is many times faster; a run across two posts matches nothing a person wrote.
-        self._hashes = np.unique(runs("".join(posts), RUN_CHARS))
+        self._hashes = np.sort(runs("".join(posts), RUN_CHARS))
 
     def share(self, post: str) -> float:
         """The part of a post's runs that training posts hold too, 0 to 1."""

@@ -20,10 +20,13 @@ from training.data.duplicates import runs
 
 TITLE_WEIGHT = 8
 """How much a word in the title counts against one in the description. Chosen on the 60 labelled posts kept for that."""
-WORDS_SHARE = 0.5
-"""How much the words count beside the model learned from them (chosen on the same posts)."""
+WORDS_SHARE = 1.0
+"""How much the words count beside the model learned from them. This and the next three are chosen on the same posts."""
 GRAM_HASHES = 1 << 16
-LEARNED_FROM = 10_000
+CERTAINTY = 1.5
+"""How strongly the words of a post are believed while the model learns."""
+FILLING = 100_000.0
+"""How many grams of the common language each topic is filled up with."""
 KNOWN_WEIGHT = 3.0
 """How many posts one whose topic is known stands for."""
 SHARPNESS = 30.0
@@ -87,7 +90,8 @@ class WordIndex:
         """How often each word, by its number, stands in a text."""
         counts: dict[int, int] = defaultdict(int)
         for position in range(len(text)):
-            for key in (text[position], text[position : position + 2]):
+            # At the end of the text both keys would be the same.
+            for key in (text[position], text[position : position + 2])[: len(text) - position]:
                 for word, number in self._starting.get(key, ()):
                     if text.startswith(word, position):
                         counts[number] += 1
@@ -129,18 +133,21 @@ def label_all(posts: Sequence[Post], known: Sequence[tuple[Post, str]] = ()) -> 
     """(topic, subtopic) of each post, by its words and by a model learned from what the words say about all of them.
 
     Args:
-        posts: the posts to be labelled; the first `LEARNED_FROM` of them are learned from.
+        posts: the posts to be labelled, which are also what is learned from.
         known: posts whose topic is known, e.g. the seed chains.
     """
     places = {name: place for place, name in enumerate(taxonomy())}
     read = [(_grams(post), _word_scores(post)) for post in posts]
-    counts = np.full((GRAM_HASHES, len(places)), 0.3, np.float32)  # (D, K)
-    for (grams, times), (topics, _) in read[:LEARNED_FROM]:
-        counts[grams] += times[:, None] * _softmax(1.5 * topics)
+    counts = np.zeros((GRAM_HASHES, len(places)), np.float32)  # (D, K)
+    for (grams, times), (topics, _) in read:
+        counts[grams] += times[:, None] * _softmax(CERTAINTY * topics)
+    # A rare topic has seen few grams; it is filled up with what all posts say, or it would never be chosen.
+    common = counts.sum(axis=1) + 0.1
+    common *= FILLING / common.sum()
     for post, topic in known:
         grams, times = _grams(post)
         counts[grams, places[topic]] += KNOWN_WEIGHT * times
-    log_likelihood = np.log(counts / counts.sum(axis=0))
+    log_likelihood = np.log((counts + common[:, None]) / (counts.sum(axis=0) + FILLING))
     labels = []
     for (grams, times), (topics, parts) in read:
         mean = times @ log_likelihood[grams] / max(1.0, times.sum())
