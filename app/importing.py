@@ -14,7 +14,7 @@ from app.intake import accept_post, accept_section
 from app.reviewing import desk_errors
 from storage.store import Store
 
-AUTHOR = "seed-chains"
+AUTHOR = "seeds"
 """Who signs what is imported, so that every person of the desk may review it."""
 
 

@@ -13,6 +13,7 @@ from transformers import AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
 
 from app.chain import FormatError, format_reward, messages, parse
+from training.device import trainer_settings
 from training.equations import answer_rewards
 from training.recipe import Recipe
 from training.reward import cosines, load_trained
@@ -95,9 +96,8 @@ def grpo(recipe: Recipe, run: Path) -> None:
             scale_rewards="group",
             use_bias_correction_kl=False,
             activation_checkpointing=False,
-            use_cpu=True,
+            **trainer_settings(),
             bf16=False,
-            dataloader_pin_memory=False,
             logging_steps=1,
             save_strategy="no",
             disable_tqdm=True,

@@ -23,6 +23,7 @@ from training.data.dialogues import read_dialogues
 from training.data.letters import letter_of
 from training.data.records import Dialogue
 from training.data.topics import label
+from training.device import device
 from training.pairs import Pair, pairs_of
 from training.recipe import ModelRecipe, PretrainRecipe, Recipe
 from training.weak_chains import weak_chain
@@ -129,7 +130,7 @@ def _take_step(
     forward: Callable, model: Qwen3ForCausalLM, steppers: list[torch.optim.Optimizer], window: torch.Tensor
 ) -> float:
     """One update from a window (B, T+1); returns the mean loss in nats a token."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(window.device.type, torch.bfloat16):
         logits = forward(input_ids=window[:, :-1], use_cache=False).logits  # (B, T, V)
     loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), window[:, 1:].flatten())
     loss.backward()
@@ -149,13 +150,18 @@ def pretrain(recipe: Recipe, data: Path, run: Path) -> Path:
     tokens = token_stream(recipe, data, tokenizer, out / "tokens.npy")
 
     torch.manual_seed(recipe.seed)
-    model = Qwen3ForCausalLM._from_config(model_config(recipe.model, tokenizer), attn_implementation="eager")
+    place = device()
+    # Compiled eager attention beats the CPU's flash kernel; on a GPU it is the other way round.
+    attention = "eager" if place.type == "cpu" else "sdpa"
+    model = Qwen3ForCausalLM._from_config(model_config(recipe.model, tokenizer), attn_implementation=attention).to(
+        place
+    )
     steppers = optimizers(model, settings)
     peaks = [[group["lr"] for group in stepper.param_groups] for stepper in steppers]
     state_file = out / "state.pt"
     first = 0
     if state_file.exists():
-        state = torch.load(state_file, weights_only=True)
+        state = torch.load(state_file, weights_only=True, map_location=place)
         model.load_state_dict(state["model"])
         for stepper, saved in zip(steppers, state["optimizers"], strict=True):
             stepper.load_state_dict(saved)
@@ -166,7 +172,7 @@ def pretrain(recipe: Recipe, data: Path, run: Path) -> Path:
     with _log_from(out / "metrics.jsonl", first) as log:
         for step in range(first, settings.steps):
             began = time.monotonic()
-            window = next(source)
+            window = next(source).to(place)
             for stepper, peak in zip(steppers, peaks, strict=True):
                 for group, lr in zip(stepper.param_groups, peak, strict=True):
                     group["lr"] = lr * rate(step, settings)

@@ -20,6 +20,7 @@ from tokenizers.processors import TemplateProcessing
 
 from app.chain import scored_answer, scored_post
 from training.data.sources import read_generic_answers
+from training.device import device, trainer_settings
 from training.pairs import Pair, corpus_pairs
 from training.recipe import Recipe
 from training.weak_chains import emotions_of
@@ -109,7 +110,7 @@ def load_encoder(body: Path, length: int) -> SentenceTransformer:
         single=f"$A {tokenizer.eos_token}", special_tokens=[(tokenizer.eos_token, tokenizer.eos_token_id)]
     )
     pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="lasttoken")
-    return SentenceTransformer(modules=[transformer, pooling], device="cpu")
+    return SentenceTransformer(modules=[transformer, pooling], device=str(device()))
 
 
 def cosines(encoder: SentenceTransformer, posts: list[str], answers: list[str]) -> np.ndarray:
@@ -171,9 +172,8 @@ def train_reward(recipe: Recipe, data: Path, run: Path) -> None:
             learning_rate=settings.learning_rate,
             lr_scheduler_type="linear",
             warmup_steps=0.05,
-            use_cpu=True,
+            **trainer_settings(),
             bf16=True,
-            dataloader_pin_memory=False,
             logging_steps=10,
             save_strategy="no",
             disable_tqdm=True,
@@ -191,4 +191,4 @@ def train_reward(recipe: Recipe, data: Path, run: Path) -> None:
 def load_trained(run: Path) -> tuple[SentenceTransformer, float]:
     """The trained encoder of a run and its threshold T."""
     report = json.loads((run / "reward" / "report.json").read_text("utf-8"))
-    return SentenceTransformer(str(run / "reward" / "model"), device="cpu"), report["threshold"]
+    return SentenceTransformer(str(run / "reward" / "model"), device=str(device())), report["threshold"]

@@ -11,6 +11,7 @@ from trl import SFTConfig, SFTTrainer
 
 from app.chain import messages, render
 from training.data.records import Split
+from training.device import trainer_settings
 from training.pairs import Pair, corpus_pairs
 from training.recipe import Recipe
 from training.weak_chains import emotions_of, weak_chain
@@ -53,9 +54,8 @@ def sft(recipe: Recipe, run: Path) -> None:
             max_length=settings.length,
             assistant_only_loss=True,
             activation_checkpointing=False,
-            use_cpu=True,
+            **trainer_settings(),
             bf16=True,
-            dataloader_pin_memory=False,
             logging_steps=10,
             save_strategy="no",
             disable_tqdm=True,

@@ -199,7 +199,10 @@ class ReviewPage:
             draft_id = others[0].draft_id
         page = self._item(draft_id, name) if draft_id is not None else self._nothing(words("queue_none"))
         listed = draft_id in [line.draft_id for line in (*others, *own)]
+        waiting = lists[0].counts["to_review"]
         note = "" if others else words("queue_none")
+        if waiting > len(others):
+            note = words("queue_more", count=waiting, shown=len(others))
         return {
             **page,
             self._queue: gr.Radio(choices=choices, value=str(draft_id) if listed else None),

@@ -45,9 +45,9 @@ def records_of(corpus: Path) -> Iterator[Record]:
 def check_chains(data: Path | None) -> int:
     """Write every fault of the seed chains to stdout."""
     from training.data.dialogues import all_texts
-    from training.data.seed_chains import faults, read_seed_chains
+    from training.data.seed_chains import faults, read_seed_chains, read_triples
 
-    found = faults(read_seed_chains(), all_texts(data) if data else ())
+    found = faults(read_seed_chains(), read_triples(), all_texts(data) if data else ())
     sys.stdout.write("".join(f"{fault}\n" for fault in found))
     return 2 if found else 0
 

@@ -65,6 +65,11 @@ PER_TOPIC = 6
 TOTAL = {"zh": 240, "en": 24}
 WITH_SIGNALS = 30
 
+TRIPLES = 60
+ECHO_RUN_CHARS = 4
+MIN_ECHO = 0.7
+MAX_GENERIC_ECHO = 0.1
+
 _KEYS = (
     "id",
     "language",
@@ -147,6 +152,53 @@ def read_seed_chains(folder: Path = FOLDER) -> list[SeedChain]:
             except (ValueError, TypeError, AttributeError) as error:
                 raise ValueError(f"{path.name}:{number}: {error}.") from None
     return chains
+
+
+@dataclass(frozen=True)
+class Triple:
+    """Three answers to the post of an instance that must score below its own."""
+
+    id: str
+    mismatched: str
+    generic: str
+    echo: str
+
+
+def read_triples(path: Path = NEGATIVES) -> list[Triple]:
+    """The triples of wrong answers."""
+    return [Triple(**json.loads(line)) for line in path.read_text("utf-8").splitlines()]
+
+
+def check_triples(triples: list[Triple], chains: list[SeedChain]) -> Iterator[tuple[str, str]]:
+    """(id, fault) of the triples: an echo is made of the post, the two others are not."""
+    known = {chain.id: chain for chain in chains}
+    if len(triples) < TRIPLES:
+        yield "triples", f"{len(triples)} triples, {TRIPLES} are asked for"
+    for triple in triples:
+        if triple.id not in known:
+            yield triple.id, "a triple of an instance that is not there"
+            continue
+        post = known[triple.id].post
+        if (share := echoed(triple.echo, post)) < MIN_ECHO:
+            yield triple.id, f"the echo takes {share:.0%} of its text from the post, {MIN_ECHO:.0%} is asked for"
+        if (share := echoed(triple.generic, post)) > MAX_GENERIC_ECHO:
+            yield triple.id, f"the generic answer takes {share:.0%} of its text from the post"
+        if echoed(triple.mismatched, post) >= MIN_ECHO:
+            yield triple.id, "the mismatched answer is an echo"
+    for name, times in Counter(triple.id for triple in triples).items():
+        if times > 1:
+            yield name, f"{times} triples of one instance"
+
+
+def echoed(answer: str, post: str) -> float:
+    """The part of an answer's characters that lie in runs of four which the post holds too, 我 and 你 taken as one."""
+    one_person = str.maketrans("我", "你")
+    answer, post = answer.translate(one_person), post.translate(one_person)
+    covered = [False] * len(answer)
+    for start in range(len(answer) - ECHO_RUN_CHARS + 1):
+        if answer[start : start + ECHO_RUN_CHARS] in post:
+            covered[start : start + ECHO_RUN_CHARS] = [True] * ECHO_RUN_CHARS
+    return sum(covered) / max(1, len(answer))
 
 
 def words(text: str, language: str) -> list[str]:
@@ -327,10 +379,11 @@ SET_CHECKS: tuple[Callable[[list[SeedChain]], Iterator[tuple[str, str]]], ...] =
 )
 
 
-def faults(chains: list[SeedChain], texts: Iterable[str] = ()) -> list[str]:
+def faults(chains: list[SeedChain], triples: list[Triple], texts: Iterable[str] = ()) -> list[str]:
     """Everything that is wrong, one sentence each; `texts` are the corpora, where they are at hand."""
     found = [(chain.id, fault) for chain in chains for fault in check_form(chain)]
     for check in SET_CHECKS:
         found += check(chains)
+    found += check_triples(triples, chains)
     found += check_corpora(chains, texts)
     return [f"{name}: {fault}" for name, fault in found]

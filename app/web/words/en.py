@@ -84,6 +84,7 @@ TEXT = {
     "take_theirs": "Use theirs",
     "queue": "To review",
     "queue_none": "Nothing waits for review.",
+    "queue_more": "{count} wait for review; the oldest {shown} are listed.",
     "queue_waiting": "{count} of yours wait for somebody else.",
     "queue_line": "#{id}  {when}\n{author}  {title}",
     "queue_own": "  mine",

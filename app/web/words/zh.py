@@ -92,6 +92,7 @@ TEXT = {
     # 审核页
     "queue": "待审核",
     "queue_none": "现在没有等待审核的草稿。",
+    "queue_more": "共有 {count} 份等待审核，先列出最早的 {shown} 份。",
     "queue_waiting": "你提交的 {count} 份正在等别人审核。",
     "queue_line": "#{id}　{when}\n{author}　{title}",
     "queue_own": "　我的",

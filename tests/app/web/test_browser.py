@@ -154,6 +154,23 @@ def test_from_a_pasted_post_to_an_approved_reply(desk_of, visit_to) -> None:
     assert desk.store.reviews(1)[-1].reviewer.name == "李婷"
 
 
+def test_a_queue_longer_than_the_screen_scrolls_in_its_pane_and_tells_its_length(desk_of, visit_to) -> None:
+    desk = desk_of()
+    author = desk.store.person("seeds")
+    for number in range(60):
+        response = Response("累", "也许怕让人失望", "想被听见", "先说夜班", f"第 {number} 封回信")
+        desk.store.add_submitted(f"来信 {number}", POST, response, author.id, model_name="a.jsonl", model_sha256="0")
+    page = visit_to(desk.url).open("/zh/review/", "李婷")
+    expect(page.locator("#queue label")).to_have_count(50, timeout=20_000)
+    expect(page.locator("#queue-note")).to_have_text(ZH("queue_more", count=60, shown=50))
+    pane, queue = (page.locator(place).bounding_box() for place in ("#queue-pane", "#queue"))
+    assert pane is not None and queue is not None
+    assert pane["x"] <= queue["x"] and queue["x"] + queue["width"] <= pane["x"] + pane["width"]
+    assert queue["y"] + queue["height"] <= pane["y"] + pane["height"]
+    page.locator("#queue label").last.click()
+    expect(box(page, "post")).to_have_value("来信 49\n\n" + POST)
+
+
 def test_a_returned_draft_shows_its_reason_and_can_be_submitted_again(desk_of, visit_to) -> None:
     desk = desk_of()
     author = visit_to(desk.url)

@@ -68,7 +68,9 @@ def test_dialogues_without_a_group_share_one_exactly_when_they_open_alike(tmp_pa
 
 
 def test_the_cpsycound_folder_gives_whole_turns(tmp_path):
-    text = "来访者：我和表姐三年没说话了。\n\n心理咨询师: 三年，\n是从哪一天开始的？\n来访者：从外婆的葬礼。\n她没有来。"
+    text = (
+        "来访者：我和表姐三年没说话了。\n\n心理咨询师: 三年，\n是从哪一天开始的？\n来访者：从外婆的葬礼。\n她没有来。"
+    )
     (tmp_path / "1.txt").write_text(text, "utf-8")
     [dialogue] = read("cpsycound", tmp_path)
     assert dialogue.client == ("我和表姐三年没说话了。", "从外婆的葬礼。\n她没有来。")
