@@ -16,6 +16,7 @@ DATA = [
     {"name": "SmileChat", "source": "qiuhuachuan/smile", "licence": "CC0-1.0", "used_for": "all stages"},
     {"name": "CPsyCounD", "source": "CAS-SIAT-XinHai/CPsyCoun", "licence": "CC-BY-4.0", "used_for": "pretraining"},
     {"name": "EmoLLM data.json", "source": "SmartFlowAI/EmoLLM", "licence": "MIT", "used_for": "generic negatives"},
+    {"name": "seed chains", "source": "training/seed_chains", "licence": "Apache-2.0", "used_for": "SFT, negatives"},
 ]
 TITLES = {
     "policy": {"zh": "共情工作台内置起草模型", "en": "Bundled drafting model"},
@@ -54,7 +55,7 @@ def _front_matter(recipe: Recipe, role: str, name: str, file: Path, reward: dict
         "size_bytes": file.stat().st_size,
         "memory_mb": memory_mb(file, context_tokens),
         "context_tokens": context_tokens,
-        "data": DATA if role == "policy" else [DATA[0], DATA[2]],
+        "data": DATA,
     }
     if role == "policy":
         entry["reward_model"] = reward_name
@@ -125,8 +126,9 @@ post. Nothing it writes may reach a help-seeker without a counselor's rewriting 
 
 SmileChat (CC0 1.0), CPsyCounD (CC BY 4.0, by CAS-SIAT-XinHai), EmoLLM `data.json` (MIT, negatives of the reward model).
 SmileChat is PsyQA rewritten into turns by a language model: this model may not call PsyQA unseen. 94 % of the posts,
-split by post, are for training. The chains L1-L4 it learned from are **weak**: made by rule from post and human answer
-(`training/weak_chains.py`), not written by people.
+split by post, are for training. {recipe.sft.examples:,} of the chains L1-L4 it learned from are **weak**: made by rule
+from post and human answer (`training/weak_chains.py`). The hand-written chains of `training/seed_chains`, synthetic and
+not vetted by a clinician, were shown {recipe.sft.seed_chains} times each.
 
 ## Training
 

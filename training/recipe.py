@@ -64,6 +64,9 @@ class SftRecipe:
     """Supervised fine-tuning on chains; the paper uses 200 vetted ones, rates are ours."""
 
     examples: int = 3000
+    """Rule-made chains."""
+    seed_chains: int = 4
+    """How often each hand-written Chinese chain is shown beside them; 0 leaves these out."""
     epochs: float = 1.0
     batch: int = 8
     length: int = 1280

@@ -19,6 +19,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 from tokenizers.processors import TemplateProcessing
 
 from app.chain import scored_answer, scored_post
+from training.data.seed_chains import read_seed_chains, read_triples
 from training.data.sources import read_generic_answers
 from training.device import device, trainer_settings
 from training.pairs import Pair, corpus_pairs
@@ -93,6 +94,20 @@ def triplets(pairs: list[Pair], negatives: Negatives, shares: dict[str, float], 
     return rows
 
 
+def seed_triplets() -> list[Triplet]:
+    """Rows from the hand-written triples: each chain's answer above its mismatched, generic and echoing ones."""
+    chains = {chain.id: chain for chain in read_seed_chains()}
+    return [
+        {
+            "anchor": scored_post(chains[triple.id].post),
+            "positive": scored_answer(chains[triple.id].answer),
+            "negative": scored_answer(wrong),
+        }
+        for triple in read_triples()
+        for wrong in (triple.mismatched, triple.generic, triple.echo)
+    ]
+
+
 def load_encoder(body: Path, length: int) -> SentenceTransformer:
     """The encoder: the body with last-token pooling; every text ends in the end token, also when it is cut."""
     # Named because a tokenizer with a chat template would otherwise have every text wrapped as a user's message.
@@ -160,6 +175,8 @@ def train_reward(recipe: Recipe, data: Path, run: Path) -> None:
     out = run / "reward"
     encoder = load_encoder(run / "pretrain" / "model", settings.length)
     rows = triplets(train, Negatives(train, generic), settings.negatives, settings.triplets, recipe.seed)
+    rows += seed_triplets()
+    random.Random(recipe.seed).shuffle(rows)
     trainer = SentenceTransformerTrainer(
         model=encoder,
         train_dataset=Dataset.from_list(rows),

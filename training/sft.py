@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import random
+from itertools import islice
 from pathlib import Path
 
 from datasets import Dataset
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 from trl import SFTConfig, SFTTrainer
 
-from app.chain import messages, render
+from app.chain import Response, messages, render
 from training.data.records import Split
+from training.data.seed_chains import SeedChain, read_seed_chains
 from training.device import trainer_settings
 from training.pairs import Pair, corpus_pairs
-from training.recipe import Recipe
+from training.recipe import Recipe, SftRecipe
 from training.weak_chains import emotions_of, weak_chain
+
+Conversation = dict[str, list[dict[str, str]]]
 
 
 def chain_pairs(run: Path, split: Split) -> list[Pair]:
@@ -22,27 +26,43 @@ def chain_pairs(run: Path, split: Split) -> list[Pair]:
     return [pair for pair in corpus_pairs(run, split) if emotions_of(pair.post)]
 
 
+def conversation(post: str, response: Response) -> Conversation:
+    """One training example, as TRL takes it."""
+    return {"messages": [*messages(post), {"role": "assistant", "content": render(response)}]}
+
+
+def examples(
+    settings: SftRecipe, seed: int, tokenizer: PreTrainedTokenizerFast, pairs: list[Pair], chains: list[SeedChain]
+) -> list[Conversation]:
+    """The training set: rule-made chains of `pairs`, and each of `chains` as often as the recipe says, shuffled.
+
+    What is longer than the recipe's `length` is left out: cut, it would lose its closing tags and teach an unfinished
+    format.
+    """
+
+    def fits(item: Conversation) -> bool:
+        return len(tokenizer.apply_chat_template(item["messages"])["input_ids"]) <= settings.length
+
+    rng = random.Random(seed)
+    chosen = rng.sample(pairs, min(len(pairs), settings.examples * 2))
+    by_rule = filter(fits, (conversation(pair.post, weak_chain(pair)) for pair in chosen))
+    by_hand = filter(fits, (conversation(chain.post, chain.response) for chain in chains))
+    rows = [*islice(by_rule, settings.examples), *settings.seed_chains * list(by_hand)]
+    rng.shuffle(rows)
+    return rows
+
+
 def sft(recipe: Recipe, run: Path) -> None:
-    """Fine-tune the pretrained model of the run on rule-made chains; writes `run/sft/model`."""
+    """Fine-tune the pretrained model of the run on rule-made and hand-written chains; writes `run/sft/model`."""
     settings = recipe.sft
     tokenizer = AutoTokenizer.from_pretrained(run / "pretrain" / "model")
-    pairs = chain_pairs(run, "train")
-    random.Random(recipe.seed).shuffle(pairs)
-    conversations = [
-        {"messages": [*messages(pair.post), {"role": "assistant", "content": render(weak_chain(pair))}]}
-        for pair in pairs
-    ]
-    # Longer ones would lose their closing tags to truncation and teach an unfinished format.
-    fitting = [
-        item
-        for item in conversations[: settings.examples * 2]
-        if len(tokenizer.apply_chat_template(item["messages"])["input_ids"]) <= settings.length
-    ][: settings.examples]
+    chinese = [chain for chain in read_seed_chains() if chain.language == "zh"]
+    rows = examples(settings, recipe.seed, tokenizer, chain_pairs(run, "train"), chinese)
     out = run / "sft"
     trainer = SFTTrainer(
         model=AutoModelForCausalLM.from_pretrained(run / "pretrain" / "model", dtype="float32"),
         processing_class=tokenizer,
-        train_dataset=Dataset.from_list(fitting),
+        train_dataset=Dataset.from_list(rows),
         args=SFTConfig(
             output_dir=str(out),
             seed=recipe.seed,
