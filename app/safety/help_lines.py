@@ -14,7 +14,7 @@ MAX_AGE_DAYS = 180
 
 @dataclass(frozen=True)
 class HelpLine:
-    """One line: the number as it is dialled, its names, the region it serves (ISO 3166), its hours as published, and
+    """One line: the number as it is dialled, its names, the regions it serves (ISO 3166), its hours as published, and
     where and when that was last read."""
 
     number: str

@@ -258,15 +258,17 @@ def _check_facts(chain: SeedChain) -> Iterator[str]:
 
 
 def _check_help(chain: SeedChain) -> Iterator[str]:
-    known = {line.number for line in help_lines()}
-    named = set(_NUMBER.findall(chain.answer))
-    if chain.language == "zh" and named - known:
-        yield f"the answer names {', '.join(sorted(named - known))}, which help_lines.toml does not hold"
-    if chain.signals and not named & known:
+    chinese = chain.language == "zh"
+    known = {line.number for line in help_lines() if line.region.startswith("CN") == chinese}
+    named = {number for number in known if re.search(rf"(?<!\d){number}(?!\d)", chain.answer)}
+    unknown = set(_NUMBER.findall(chain.answer)) - known
+    if unknown:
+        yield f"the answer names {', '.join(sorted(unknown))}, which help_lines.toml does not hold"
+    if chain.signals and not named:
         yield "it carries signals, and the answer names no help line"
     if chain.signals and not re.search("[？?]", chain.answer):
         yield "it carries signals, and the answer asks no question"
-    if not chain.signals and named & known:
+    if not chain.signals and named:
         yield "the answer names a help line, and the instance carries no signal"
 
 
