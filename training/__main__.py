@@ -31,6 +31,7 @@ def main(arguments: list[str]) -> int:
         os.execve(sys.executable, [sys.executable, "-m", "training", *arguments], environment)
 
     from training.data.build import DataError
+    from training.provenance import note_stage
     from training.recipe import RecipeError, load_recipe, save_recipe
     from training.stages import run_stage
 
@@ -38,6 +39,7 @@ def main(arguments: list[str]) -> int:
         recipe = load_recipe(options.recipe, options.set)
         save_recipe(recipe, options.run)
         for verb in VERBS if options.verb == "pipeline" else (options.verb,):
+            note_stage(options.run, verb)
             run_stage(verb, recipe, options.data, options.run, options.cards or options.run / "model_cards")
     except (RecipeError, DataError, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")

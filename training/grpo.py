@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from pathlib import Path
 
@@ -13,11 +12,11 @@ from transformers import AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
 
 from app.chain import FormatError, format_reward, messages, parse
-from training.device import trainer_settings
 from training.equations import answer_rewards
 from training.recipe import Recipe
 from training.reward import cosines, load_trained
 from training.sft import chain_pairs
+from training.stage import run_trainer, stage_settings
 
 
 class AnswerReward:
@@ -81,8 +80,7 @@ def grpo(recipe: Recipe, run: Path) -> None:
         reward_funcs=[format_rewards, AnswerReward(encoder, threshold)],
         train_dataset=Dataset.from_list(rows),
         args=GRPOConfig(
-            output_dir=str(out),
-            seed=recipe.seed,
+            **stage_settings(out, recipe.seed, settings.save_every),
             max_steps=settings.steps,
             per_device_train_batch_size=settings.posts_per_step * settings.group_size,
             num_generations=settings.group_size,
@@ -96,16 +94,10 @@ def grpo(recipe: Recipe, run: Path) -> None:
             scale_rewards="group",
             use_bias_correction_kl=False,
             activation_checkpointing=False,
-            **trainer_settings(),
             bf16=False,
-            logging_steps=1,
-            save_strategy="no",
-            disable_tqdm=True,
             model_init_kwargs={"dtype": "float32"},
         ),
     )
-    trainer.train()
+    run_trainer(trainer, out)
     trainer.save_model(str(out / "model"))
     tokenizer.save_pretrained(out / "model")
-    history = [entry for entry in trainer.state.log_history if "reward" in entry]
-    (out / "metrics.json").write_text(json.dumps(history, indent=1), "utf-8")

@@ -11,6 +11,7 @@ import yaml
 
 from training.footprint import memory_mb
 from training.recipe import Recipe
+from training.stage import read_metrics
 
 DATA = [
     {"name": "SmileChat", "source": "qiuhuachuan/smile", "licence": "CC0-1.0", "used_for": "all stages"},
@@ -79,10 +80,8 @@ def _table(first: str, rows: dict[str, dict[str, float]]) -> str:
 
 
 def _losses(run: Path) -> str:
-    lines = (run / "pretrain" / "metrics.jsonl").read_text("utf-8").splitlines()
-    last = [json.loads(line) for line in lines[-50:]]
-    history = json.loads((run / "sft" / "state.json").read_text("utf-8"))["log_history"]
-    sft = [float(entry["loss"]) for entry in history if "loss" in entry]
+    last = read_metrics(run / "pretrain" / "metrics.jsonl")[-50:]
+    sft = [float(entry["loss"]) for entry in read_metrics(run / "sft" / "metrics.jsonl") if "loss" in entry]
     pretrained = (
         f"Pretraining: {last[-1]['step']} steps, mean loss of the last {len(last)} steps "
         f"{sum(entry['loss'] for entry in last) / len(last):.3f} nats a token."
@@ -95,7 +94,7 @@ def _losses(run: Path) -> str:
 
 
 def _grpo_summary(run: Path) -> str:
-    history = json.loads((run / "grpo" / "metrics.json").read_text("utf-8"))
+    history = [entry for entry in read_metrics(run / "grpo" / "metrics.jsonl") if "reward" in entry]
     window = max(1, len(history) // 4)
 
     def mean(entries: list[dict], key: str) -> float:

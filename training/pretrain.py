@@ -19,6 +19,7 @@ import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from app.chain import messages, neutral, render
+from training.curves import draw_curves
 from training.data.dialogues import read_dialogues
 from training.data.letters import letter_of
 from training.data.records import Dialogue
@@ -186,6 +187,7 @@ def pretrain(recipe: Recipe, data: Path, run: Path) -> Path:
                 partial = state_file.with_suffix(".partial")
                 torch.save({"model": model.state_dict(), "optimizers": states, "step": step + 1}, partial)
                 partial.replace(state_file)
+    draw_curves(out / "metrics.jsonl", out / "curves.png")
     model.save_pretrained(out / "model")
     tokenizer.save_pretrained(out / "model")
     return out / "model"

@@ -71,6 +71,7 @@ class SftRecipe:
     batch: int = 8
     length: int = 1280
     learning_rate: float = 5e-4
+    save_every: int = 50
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class RewardRecipe:
     margin: float = 0.3
     learning_rate: float = 1e-3
     epochs: float = 1.0
+    save_every: int = 50
     negatives: dict[str, float] = field(
         default_factory=lambda: {"irrelevant": 0.35, "mismatched": 0.25, "generic": 0.15, "echo": 0.25}
     )
@@ -102,6 +104,7 @@ class GrpoRecipe:
     learning_rate: float = 2e-6
     clip: float = 0.2
     kl_beta: float = 0.04
+    save_every: int = 5
 
 
 @dataclass(frozen=True)

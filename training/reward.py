@@ -21,9 +21,10 @@ from tokenizers.processors import TemplateProcessing
 from app.chain import scored_answer, scored_post
 from training.data.seed_chains import read_seed_chains, read_triples
 from training.data.sources import read_generic_answers
-from training.device import device, trainer_settings
+from training.device import device
 from training.pairs import Pair, corpus_pairs
 from training.recipe import Recipe
+from training.stage import run_trainer, stage_settings
 from training.weak_chains import emotions_of
 
 HELD_OUT_POSTS = 400
@@ -182,27 +183,21 @@ def train_reward(recipe: Recipe, data: Path, run: Path) -> None:
         train_dataset=Dataset.from_list(rows),
         loss=TripletLoss(encoder, TripletDistanceMetric.COSINE, settings.margin),
         args=SentenceTransformerTrainingArguments(
-            output_dir=str(out),
-            seed=recipe.seed,
+            **stage_settings(out, recipe.seed, settings.save_every),
             num_train_epochs=settings.epochs,
             per_device_train_batch_size=settings.batch,
             learning_rate=settings.learning_rate,
             lr_scheduler_type="linear",
             warmup_steps=0.05,
-            **trainer_settings(),
             bf16=True,
-            logging_steps=10,
-            save_strategy="no",
-            disable_tqdm=True,
         ),
     )
-    trainer.train()
+    run_trainer(trainer, out)
     encoder.save(str(out / "model"), create_model_card=False)
     held_out = corpus_pairs(run, "valid") + corpus_pairs(run, "test")
     one_per_post = list({pair.group: pair for pair in held_out}.values())[:HELD_OUT_POSTS]
     report = measure(encoder, one_per_post, generic, recipe.seed)
     (out / "report.json").write_text(json.dumps(report, indent=1), "utf-8")
-    trainer.state.save_to_json(str(out / "state.json"))
 
 
 def load_trained(run: Path) -> tuple[SentenceTransformer, float]:

@@ -13,9 +13,9 @@ from trl import SFTConfig, SFTTrainer
 from app.chain import Response, messages, render
 from training.data.records import Split
 from training.data.seed_chains import SeedChain, read_seed_chains
-from training.device import trainer_settings
 from training.pairs import Pair, corpus_pairs
 from training.recipe import Recipe, SftRecipe
+from training.stage import run_trainer, stage_settings
 from training.weak_chains import emotions_of, weak_chain
 
 Conversation = dict[str, list[dict[str, str]]]
@@ -64,8 +64,7 @@ def sft(recipe: Recipe, run: Path) -> None:
         processing_class=tokenizer,
         train_dataset=Dataset.from_list(rows),
         args=SFTConfig(
-            output_dir=str(out),
-            seed=recipe.seed,
+            **stage_settings(out, recipe.seed, settings.save_every),
             num_train_epochs=settings.epochs,
             per_device_train_batch_size=settings.batch,
             learning_rate=settings.learning_rate,
@@ -74,14 +73,9 @@ def sft(recipe: Recipe, run: Path) -> None:
             max_length=settings.length,
             assistant_only_loss=True,
             activation_checkpointing=False,
-            **trainer_settings(),
             bf16=True,
-            logging_steps=10,
-            save_strategy="no",
-            disable_tqdm=True,
         ),
     )
-    trainer.train()
+    run_trainer(trainer, out)
     trainer.save_model(str(out / "model"))
     tokenizer.save_pretrained(out / "model")
-    trainer.state.save_to_json(str(out / "state.json"))

@@ -1,8 +1,9 @@
 """De-identification by rule: what names a person, a place or an account is found and replaced by what it was.
 
-Rules see forms and contexts. A name of unusual shape in running text stays, so a person reads every text before it leaves
-a centre. Every rule begins with a character that is rare in prose, because `re` then skips ahead to it, and every
-repetition is bounded, so that no text makes a rule slow.
+Rules see forms and contexts. A name of unusual shape in running text stays, so a person reads every text before it
+leaves a centre. Every rule begins with characters written out, because `re` then skips ahead to them (not so after a
+look-around, an optional part or a class inside an alternative), and every repetition is bounded, so that no text makes
+a rule slow.
 """
 
 from __future__ import annotations
@@ -28,15 +29,18 @@ class Finding:
 
 
 class _Rule(NamedTuple):
-    """What is found is the group `it` of the pattern, else all of it. With a `lead`, the pattern is only the ending, and
-    the finding begins where `lead`, read in the characters before, begins: endings are rare, beginnings are not."""
+    """What is found is the group `it` of the pattern, else all of it.
+
+    With a `lead`, the pattern is only the ending, and the finding begins where `lead` (or its group `it`), read in the
+    characters before, begins: endings are rare, beginnings are not.
+    """
 
     kind: Kind
     pattern: re.Pattern[str]
     lead: re.Pattern[str] | None = None
 
 
-_LEAD_CHARS = 40
+_LEAD_CHARS = 32
 
 
 def _rule(kind: Kind, pattern: str, lead: str = "") -> _Rule:
@@ -47,7 +51,8 @@ def _rule(kind: Kind, pattern: str, lead: str = "") -> _Rule:
 _WIDE = re.compile("[０-９Ａ-Ｚａ-ｚ＠＃．－＿＋]")
 _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F) if _WIDE.match(chr(wide))}
 
-# 1. Numbers. `\d(?<!\d.)` is the first digit of a run; the look back comes second for the sake of speed.
+# 1. Numbers: only where there is a digit. `\d(?<!\d.)` is the first digit of a run, the look back put second for speed.
+_DIGIT = re.compile("[0-9]")
 _GAP = "[-–—. ]"
 _LINK = r"(?:号码|账号|[号是为叫:：]|[Ii][Dd]|is)*\s?"
 
@@ -55,7 +60,7 @@ _WITH_DIGITS = (
     _rule("证件号", r"\d(?<!\d.)\d{5}[ -]?(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])[ -]?\d{3}[\dXx](?!\w)"),
     _rule(
         "证件号",
-        r"(?:身份证|[学工警]号|病历号|住院号|就诊卡|社保卡|准考证|护照|通行证|[Pp]assport)(?: number )?"
+        r"(?:身份证|学号|工号|警号|病历号|住院号|就诊卡|社保卡|准考证|护照|通行证|passport|Passport)(?: number )?"
         rf"{_LINK}(?P<it>[A-Za-z]?\d{{5,18}}[Xx]?)(?!\w)",
     ),
     _rule("账号", r"\d(?<!\d.)\d{3}(?:[ -]?\d{4}){3}(?:[ -]?\d{1,3})?(?!\d)"),
@@ -64,13 +69,15 @@ _WITH_DIGITS = (
         r"[+018](?<!\d.)(?:(?<=\+)86[ -]?1|(?<=0)086[ -]?1|(?<=8)6[ -]?1|(?<=1))[3-9]\d"
         rf"(?:(?:{_GAP}?\d{{4}}){{2}}|{_GAP}\d{{3}}{_GAP}\d{{5}}|\d{_GAP}\d{{4}}{_GAP}\d{{3}})(?!\d)",
     ),
-    _rule("电话", rf"[（(0](?<!\d.)(?:(?<=0)|0)\d{{2,3}}[）)]?{_GAP}?\d{{3,4}}{_GAP}?\d{{4}}(?:转\d{{1,6}})?(?!\d)"),
+    _rule(
+        "电话", rf"[（(0](?<!\d.)(?:(?<=0)|0)\d{{2,3}}[）)]?{_GAP}?\d{{3,4}}{_GAP}?\d{{4}}(?: ?转 ?\d{{1,6}})?(?!\d)"
+    ),
     _rule("电话", r"\+\d{1,3}(?:[ -]?\d{2,4}){2,4}(?!\d)"),
     _rule("电话", r"\(\d{3}\) ?\d{3}-\d{4}(?!\d)"),
     _rule("电话", r"[2-9](?<!\d.)(?!00-)\d\d-\d{3}-\d{4}(?!\d)"),  # 400 and 800 belong to firms and help lines
     _rule("电话", rf"(?:电话|座机|号码|联系方式){_LINK}(?P<it>[2-9]\d{{2,3}}[ -]?\d{{4}})(?!\d)"),
-    _rule("账号", rf"(?:[Qq]{{1,2}}|扣扣?|企鹅)(?<![A-Za-z].)群?{_LINK}(?P<it>[1-9]\d{{4,10}})(?![\d元块分])"),
-    _rule("账号", rf"(?:[微薇威]信|抖音|快手|小红书|微博|支付宝){_LINK}(?<=[号:：])\s?(?P<it>\d{{6,12}})(?!\d)"),
+    _rule("账号", rf"[Qq扣企](?<![A-Za-z].)[Qq扣鹅]?群?{_LINK}(?P<it>[1-9]\d{{4,10}})(?![\d元块分])"),
+    _rule("账号", rf"(?:微信|薇信|威信|抖音|快手|小红书|微博|支付宝){_LINK}(?<=[号:：])\s?(?P<it>\d{{6,12}})(?!\d)"),
     _rule(
         "车牌",
         r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼] ?[A-HJ-NP-Za-hj-np-z] ?[·.-]?"
@@ -79,10 +86,14 @@ _WITH_DIGITS = (
 )
 
 # 2. Nets, accounts, dates of birth.
-_CHANNEL = r"[微薇威]信|微[❤博]|卫星|抖音|快手|小红书|支付宝|[Vv][Xx]|[Ww][Xx]|[Ww]e[Cc]hat|ins|[Tt]elegram"
+_CHANNEL = (
+    "微信|薇信|威信|V信|v信|微❤|微博|卫星|抖音|快手|小红书|支付宝|VX|Vx|vx|WX|Wx|wx|WeChat|Wechat|wechat"
+    "|ins(?<![A-Za-z]...)|Telegram|telegram"
+)
 _NICK = r"@?[A-Za-z][A-Za-z0-9_.-]{3,18}[A-Za-z0-9_-](?![A-Za-z0-9_@])"
 _MARKED_NICK = rf"(?=@|[A-Za-z.]*[0-9_-]){_NICK}"  # an English word alone is no account
 _NUMERALS = r"\d零〇一二三四五六七八九十"
+_SPOKEN = _NUMERALS + "幺两壹贰叁肆伍陆柒捌玖"
 _DATE = (
     rf"[\d一二](?<!\d.)[{_NUMERALS}]{{1,3}} ?[年./-] ?[{_NUMERALS}]{{1,3}} ?[月./-] ?[{_NUMERALS}]{{1,3}}(?: ?[日号])?"
 )
@@ -91,23 +102,25 @@ _MONTH = "(?:January|February|March|April|May|June|July|August|September|October
 _ANYWHERE = (
     _rule(
         "邮箱",
-        r"(?: ?@ ?|#|[(\[]at[)\]]|艾特)(?:[A-Za-z0-9-]{1,40}[.点]){1,4}[A-Za-z]{2,10}",
-        r"[A-Za-z0-9][A-Za-z0-9._%+-]*",
+        r"(?:@|#|\(at\)|\[at\]|艾特) ?(?:[A-Za-z0-9-]{1,40}[.点]){1,4}[A-Za-z]{2,10}",
+        r"[A-Za-z0-9][A-Za-z0-9._%+-]* ?",
     ),
-    _rule("网址", r"(?:[Hh][Tt][Tt][Pp][Ss]?://|[Ww]{3}\.)[!-~]{2,1000}(?<![.,;:!?'\"])"),
+    # In a net address anything printable may follow, but not the brackets, which are the edges of what was found before.
+    _rule("网址", r"://[!-Z^-~]{2,1000}(?<![.,;:!?'\"])", "[Hh][Tt][Tt][Pp][Ss]?"),
+    _rule("网址", r"[Ww](?<!\w.)[Ww]{2}\.[!-Z^-~]{2,1000}(?<![.,;:!?'\"])"),
     _rule(
         "网址",
-        r"\.(?:(?:com|cn|net|org|edu|gov|cc)(?:\.[a-z]{2})?(?![\w.-])(?:/[!-~]{0,1000})?|[a-z]{2}/[!-~]{1,1000})"
+        r"\.(?:(?:com|cn|net|org|edu|gov|cc)(?:\.[a-z]{2})?(?![\w.-])(?:/[!-Z^-~]{0,1000})?|[a-z]{2}/[!-Z^-~]{1,1000})"
         r"(?<![.,;:!?'\"])",
         r"[A-Za-z0-9][A-Za-z0-9.-]*",
     ),
-    _rule("账号", rf"(?:{_CHANNEL})(?<![A-Za-z].)(?:账号|[号是叫:：]| ?ID is| ?ID)+\s?(?P<it>{_NICK})"),
-    _rule("账号", rf"(?:{_CHANNEL})(?: is |是)?\s?(?P<it>{_MARKED_NICK})"),
+    _rule("账号", rf"(?:{_CHANNEL})(?:账号|[号是叫:：]| ?ID is| ?ID)+\s?(?P<it>{_NICK})"),
+    _rule("账号", rf"(?:{_CHANNEL})(?: is |是|搜)?\s?(?P<it>{_MARKED_NICK})"),
     _rule("账号", r"微博\s?(?P<it>@[\w\u4e00-\u9fff-]{2,20})"),
     _rule("账号", rf"[Vv微薇威](?:我|(?<=[加我➕+].))[:：]?\s?(?P<it>{_MARKED_NICK})"),  # v我, 加v, 加我薇
-    _rule("电话", rf"[一幺](?<![{_NUMERALS}].)[三四五六七八九](?:[ -]?[{_NUMERALS}幺两]){{9}}(?![{_NUMERALS}幺两])"),
-    _rule("出生日期", rf"(?:出生|生日|生于)(?:年月日?|日期|[是为在于]|[:：])*\s?(?P<it>{_DATE})"),
-    _rule("出生日期", rf"{_DATE}(?=出生|生[的人，])"),
+    _rule("电话", rf"[一幺壹](?<![{_SPOKEN}].)[三四五六七八九叁肆伍陆柒捌玖](?:[ -]?[{_SPOKEN}]){{9}}(?![{_SPOKEN}])"),
+    _rule("出生日期", rf"(?:出生|生日|生于|DOB)(?:年月日?|日期|[是为在于]|[:：])*\s?(?P<it>{_DATE})"),
+    _rule("出生日期", rf"{_DATE}(?=[，,]?[我的女儿子孩他她宝]{{0,4}}(?:出生|生[的人，]))"),
     _rule(
         "出生日期",
         rf"(?:born on|birthday is|birthday:) (?P<it>{_MONTH} \d\d?(?:st|nd|rd|th)?,? \d{{4}}|\d\d? {_MONTH},? \d{{4}})",
@@ -129,41 +142,50 @@ _CITIES = (
 )
 _NAMED_CHAR = (
     r"[^\x00-\u4dff\ua000-\U0010ffff的了在于是到从往去来进住读上下过把被把让给叫和与跟及或而且但就也都还又很太更最非常没不"
-    r"我你您他她它们这那哪某每各个所家座间条种位名有无为因所以如何什么啊吧呢吗呀已经将要会能可想说问当像比用靠送考报转租搬寄开]"
+    r"我你您他她它们这那哪某每各个所家座间条种位有无为因所以如何什么啊吧呢吗呀已经将要会能可想说问当像比用靠送考报转租搬寄]"
 )
-_NAMED = f"(?:上海|和平|{_NAMED_CHAR})"
-_PARTS = rf"(?:{_CITIES})|{_NAMED}{{2,3}}[省市县区州旗镇乡](?<![城都][市镇])(?<![地山小社校郊]区)(?<![乡小城集]镇)"
+_NAMED = f"(?:{_NAMED_CHAR}|上海|和平|协和|成都|首都)"
+_CITY_STARTS = "".join(sorted({city[0] for city in _CITIES.split("|")}))
+_CITY = f"(?=[{_CITY_STARTS}])(?:{_CITIES})"  # one look spares 250
+_PARTS = rf"{_CITY}|{_NAMED}{{2,3}}[市县区州旗镇乡](?<![城都][市镇])(?<![地山小社校郊]区)(?<![乡小城集]镇)"
 _COUNT = "一二三四五六七八九十百"
 _DOOR = rf"(?:[甲乙]?\d{{1,5}}(?:-\d{{1,4}})?|[A-Za-z]|[{_COUNT}]{{1,5}})"
 _DOORS = (
-    rf"(?:\s?{_DOOR}\s?(?:号[楼院]?|[栋幢座室层院弄]|单元|楼)(?![下上面线])){{0,4}}(?:\s?\d{{1,4}}(?:-\d{{1,4}})?(?![\d元块万]))?"
+    rf"(?:\s?{_DOOR}\s?(?:号[楼院]?|[栋幢座室层院弄]|单元|楼)(?![下上面线])){{0,4}}"
+    r"(?:\s?\d{1,4}(?:-\d{1,4})?(?![\d元块万]))?"
 )
-_SITE = rf"(?:{_PARTS}){_NAMED}{{0,18}}|{_NAMED}{{1,6}}"
+_SITE = rf"(?:{_PARTS}){_NAMED}{{0,18}}|{_NAMED}{{1,6}}(?<!小)|{_NAMED}{{2,5}}小"  # not the bare 小 of 我们小区
 _PLAIN = (  # kinds of schools and firms, not names of them
     "普通|重点|私立|公立|民办|公办|名牌|贵族|寄宿|国际学|农村|乡村|乡镇|山村|县城|城里|城市|当地|本地|外地|附近|同一|另一|全日制|职业|技工|技术|专科|高等|高级"
-    "|希望|中心|一般|实验[中小学]|体育|艺术|音乐|美术|外国|双语|老家|初级|完全|封闭|培训|特殊|聋哑|大学|中学|小学|初中|高中|幼儿|学校|医院|理想|顶尖|一流|著名"
-    "|第[一二三四五六]|成人|老年|网络|一本|二本|三本|双一流|现在|整个|后来|爸|妈|自己|孩子|同学|同事|儿子|女儿|打工|工作|国内|国外|外资|大型|上市|互联网"
+    "|希望|一般|实验[中小学]|体育|艺术|音乐|美术|外国|双语|老家|初级|完全|封闭|培训|特殊|聋哑|大学|中学|小学|初中|高中|幼儿|学校|医院|理想|顶尖|一流|著名"
+    "|省|市|县|镇|全|正规|刚|觉得|成人|老年|网络|一本|二本|三本|双一流|现在|整个|后来|爸|妈|自己|孩子|同学|同事|儿子|女儿|打工|工作|国内|国外|外资|大型|上市|互联网"
 )
-_SCHOOL = "大学(?![生城])|学院|中学(?!生)|小学(?!生)|幼儿园|学校|附中|附小|书院"
-_OFFICE = "医院|卫生中心|监狱|看守所|戒毒所|派出所|法院|检察院|公安局|铁路局|[分支]行"
+_SCHOOL = "外国语学校|实验学校|大学(?![生城])|学院|中学(?![生习会到着得])|小学(?!生)|幼儿园|学校|附中|附小|书院"
+_OFFICE = "医院|卫生中心|监狱|看守所|戒毒所|派出所|法院|检察院|公安局|铁路局|分行|支行"
 
 _PLACES = (
     _rule(
         "地址",
-        rf"(?:路|街|大道|巷|弄|胡同|[{_COUNT}东西南北中]段)(?<![一逛走上沿公铁出网思马]路)(?<![逛上]街)[东西南北中]?"
-        rf"\s?{_DOOR}\s?(?:号[院楼](?![下上])|[号弄院](?![线出]))(?<![\d ][A-Za-z]号){_DOORS}",
+        rf"[路街道巷弄同段](?<![^大]道)(?<![^胡]同)(?<![^{_COUNT}东西南北中]段)(?<![一逛走上沿公铁出网思马]路)(?<![逛上]街)[东西南北中]?"
+        rf"\s?{_DOOR}\s?(?:号[院楼](?![下上])|[号弄院](?![线出]))(?<![\d ][A-Za-z]号){_DOORS}"
+        rf"(?:{_NAMED}{{1,6}}[园苑庭厦寓区]\s?{_DOOR}(?:号楼|[栋幢座]){_DOORS})?",
         _SITE,
     ),
     _rule(
         "地址",
-        rf"[园苑庭村院城府湾区庄寓厦](?<![大小学医法校公农山社市郊][区院园村])\s?{_DOOR}\s?"
+        rf"[园苑庭村院城府湾区庄寓厦](?<![大学医法校公农山社市郊][区院园村])\s?{_DOOR}\s?"
         rf"(?:号[院楼](?![下上])|[栋幢座组室]|单元|号(?=\d)){_DOORS}",
         _SITE,
+    ),
+    _rule(  # a house and a room in it identify the estate, whatever its name ends with
+        "地址",
+        rf"\d(?<!\d.)\d{{0,3}}(?:号楼|[栋幢座])\s?(?:{_DOOR}\s?单元\s?)?\d{{3,4}}(?!\d)室?",
+        rf"{_NAMED}{{2,8}}(?<!小区)",
     ),
     _rule(
         "地址",
         rf"[市县区旗](?<![地山小社校郊]区){_NAMED}{{2,4}}(?:[镇乡]|街道)(?<![乡城小]镇)(?:{_NAMED}{{1,4}}村)?",
-        rf"(?:{_CITIES}){_NAMED}{{0,18}}|{_NAMED}{{2,4}}",
+        rf"{_CITY}{_NAMED}{{0,18}}|{_NAMED}{{2,4}}",
     ),
     _rule(
         "地址",
@@ -172,23 +194,28 @@ _PLACES = (
     ),
     _rule(
         "单位",
-        r"(?:清华|复旦|浙大|武大|哈工大|北师大|华师大|中科大|国科大|西工大|北航|同济|协和|华西|湘雅|安定医|人大附中|北(?<![东西华河湖台].)大)"
-        r"(?![部多概门街荒郎道型])(?:大学|医?院)?(?:附属医院|附中|附小)?",
+        r"(?:清华|复旦|浙大|武大|哈工大|北师大|华师大|中科大|国科大|西工大|北航|同济|人大附中|北(?<![东西华河湖台].)大)"
+        r"(?![部多概门街荒郎道型])(?:大学|院)?(?:附属医院|附中|附小)?",
     ),
     _rule("单位", rf"有限(?:责任)?公司(?:{_NAMED}{{2,6}}分公司)?", rf"{_NAMED}{{2,16}}"),
-    _rule("单位", rf"集团(?:公司)?(?<!(?:诈骗|犯罪|传销)集团)", rf"(?<!{_NAMED_CHAR})(?!{_PLAIN}){_NAMED}{{2,6}}"),
+    _rule("单位", r"集团(?:公司)?(?<!(?:诈骗|犯罪|传销)集团)", rf"(?<!{_NAMED_CHAR})(?!{_PLAIN}){_NAMED}{{2,6}}"),
     _rule(
         "单位",
         rf"(?:{_SCHOOL})(?:{_NAMED}{{0,6}}附属{_NAMED}{{0,6}}(?:医院|中学|小学|幼儿园)|附中|附小)?",
-        rf"(?:{_PARTS})(?:省|市)?(?!{_PLAIN}){_NAMED}{{0,10}}|(?<=[在于进到入了是])(?!{_PLAIN}){_NAMED}{{2,6}}",
+        rf"(?:{_PARTS})(?:省|市)?(?!{_PLAIN}){_NAMED}{{0,10}}|(?:毕业于|就读于|考[上进入]了?)(?P<it>(?!{_PLAIN}){_NAMED}{{2,6}})",
+    ),
+    _rule(
+        "单位",
+        r"(?:中学(?![生习会到着得])|小学(?!生)|幼儿园|附中|附小|书院|监狱|派出所|实验学校|国际学校|外国语学校)",
+        rf"(?<=[在于进到入了])(?!{_PLAIN}|中心|第){_NAMED}{{2,4}}",
     ),
     _rule(
         "单位",
         rf"(?:{_OFFICE})",
-        rf"(?:{_PARTS})(?:省|市)?(?!{_PLAIN}){_NAMED}{{1,10}}|中国[农工建]?[商业设]?[业]?银行{_NAMED}{{0,6}}"
-        rf"|(?<=[在进到入了]){_NAMED}{{2,4}}(?=[监派])",
+        rf"(?:{_PARTS})(?:省|市)?(?!{_PLAIN}){_NAMED}{{0,10}}|中国(?:农业|工商|建设)?银行{_NAMED}{{0,6}}"
+        "|协和|华西|湘雅|安定",
     ),
-    _rule("单位", rf"[{_COUNT}]{{1,3}}中(?![学心国间午等])", rf"(?:{_CITIES})市?第?"),
+    _rule("单位", rf"中(?<=[{_COUNT}]中)(?![学心国间午等])", rf"{_CITY}市?第?[{_COUNT}]{{1,3}}"),
     _rule("单位", "厂", rf"(?:{_PARTS}){_NAMED}{{4,10}}"),
     _rule(
         "单位",
@@ -198,56 +225,81 @@ _PLACES = (
 )
 
 # 4. Names: a surname and one or two characters, where the context or the characters themselves say that it is a name.
-_SURNAMES = (
-    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚"
-    "谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文庞樊兰殷施陶洪翟安颜倪严牛温芦季俞章鲁葛伍韦申尤毕聂焦柳邢"
-    "岳齐梅莫庄辛管祝左涂谷祁舒耿牟卜詹关苗凌费纪靳盛童欧甄项曲游裴席卫查屈鲍覃霍翁隋甘景柯阮桂闵柴冉边肖闫付宁蓝连练古简涂麦阳蒙"
+_PLAIN_SURNAMES = (
+    "王李张刘陈杨赵黄周吴徐孙胡朱林郭马罗梁宋郑韩唐冯董萧曹袁邓傅沈彭吕苏卢蒋蔡贾丁魏薛叶阎潘杜戴夏钟汪姜谭廖邹熊陆郝孔崔毛邱秦江史侯邵孟龙汤尹黎乔贺赖龚"
+    "庞樊殷陶洪翟颜倪牛芦俞鲁葛韦聂焦柳邢岳梅莫庄辛涂祁舒耿牟詹苗靳裴鲍覃霍翁隋柯阮闵柴冉肖闫麦"
 )
-_SURNAME = f"(?:欧阳|司马|上官|诸葛|司徒|慕容|皇甫|夏侯|尉迟|令狐|[{_SURNAMES}])"
+_SURNAMES = _PLAIN_SURNAMES + (  # with those that are more often the end of a word: 非常, 关于, 如何, 双方
+    "高何谢于程许曾余任范方石姚金白康顾万段雷钱易常武文兰施安严温季章伍申尤毕管祝左谷卜关凌费纪盛童欧甄项曲游席卫查屈甘景桂边付宁蓝连练古简阳蒙田叶"
+)
 # What given names are made of, less what sentences are made of. A rarer given name needs a context that says it is one.
 _GIVEN = (
-    "伟芳娜秀英敏静丽强磊军洋勇艳杰娟涛超霞刚桂兰红梅玉凤珍春荣华明辉建国志永福贵海波鹏飞宇浩轩涵梓子欣怡萱诗雨桐佳琪琳琦瑶瑾瑞睿泽博文思颖雪婷婉莉莹莲萍蓉薇"
-    "菲芸芝芬琴琼云霖霄翔翰俊峻峰岩松柏林森枫栋梁楠楚晓晨曦昊昕旭旺昌晖晴晶智慧惠德义仁礼信忠孝廉诚善嘉祥瑜瑛璐璇珊珠玲珏翠碧彩虹月星辰宏宁康健铭锋钢鑫钰银铁"
-    "成龙虎豪杰雄斌彬武威振兴盛茂林根树木水清洁泉源淼洪江河湖波涛新民凯旋胜利元亨贞良才贤哲恩庆喜宝贝安然依依可心雅韵诺言语嫣妍媛妮娇姣娥婵倩倪羽翎凌凡帆航舟远"
-    "卓越逸尘冰寒冬夏秋知春天宇家豪光耀炎焱煜烨灿燕鹤莺鸣雁鸿鹃怀念忆恒毅坚刚力勤学锦绣缘萌苗苑茜茹荷菊蕾蕊薛兵卫东西南北平阳少小大冠群廷亦一以之尔若如希奇君乐"
+    "伟芳娜秀英敏静丽强磊军洋勇艳杰娟涛超霞刚桂兰红梅玉凤珍春荣华明辉建国志永福贵海波鹏飞宇浩轩涵梓子欣怡萱诗雨桐"
+    "佳琪琳琦瑶瑾瑞睿泽博文思颖雪婷婉莉莹莲萍蓉薇菲芸芝芬琴琼云霖霄翔翰俊峻峰岩松柏林森枫栋梁楠楚晓晨曦昊昕旭旺昌"
+    "晖晴晶智慧惠德义仁礼信忠孝廉诚善嘉祥瑜瑛璐璇珊珠玲珏翠碧彩虹月星辰宏宁康美淑素巧香仙启跃正友庭延彪征世先宗守"
+    "维胜传双保全顺恺敬景曼滨灵玺珂甜祖秉艺赫邦镇霆馨魁默鼎姝妙彤紫昱彦悦楷钧钦峥嵘弘炜炳焕权栩园潇沛沐溪澜渊润滢"
+    "凝婕姗莎蔓蓓芷芮苏芹茵桦榕樱朝健铭锋钢鑫钰银铁成龙虎豪雄斌彬武威振兴盛茂根树木水清洁泉源淼洪江河湖新民凯旋利"
+    "元亨贞良才贤哲恩庆喜宝贝安然依可心雅韵诺言语嫣妍媛妮娇姣娥婵倩倪羽翎凌凡帆航舟远卓越逸尘冰寒冬夏秋知天家光耀"
+    "炎焱煜烨灿燕鹤莺鸣雁鸿鹃怀念忆恒毅坚力勤学锦绣缘萌苗苑茜茹荷菊蕾蕊薛兵卫东西南北平阳少小大冠群廷亦一尔若如希"
+    "奇君乐"
 )
 _NOT_NAMES = (  # words that begin with a surname and go on like a given name
-    "高兴|高大|高明|高雅|高贵|高龄|高峰|高一|安静|安宁|安心|安康|安然|安慰|安全|安家|安乐|安稳|平静|文静|文明|文雅|文化|文学|文艺|温柔|温和|温馨|温暖|成功|方便|方圆几"
-    "|马上|马虎|马大|于是|于心|何必|何以|何苦|何况|何尝|任何|任意|任由|金银|金钱|金光|黄金|黄昏|白天|白雪|白大|石油|万一|万元|万能|万般|万家|万事|江湖|江山|江河|江南|江北|江西|江东|关心|关怀"
-    "|关爱|关键|简单|简直|连一|连家|连大|毕业|毕竟|常常|常年|严重|严肃|严厉|祝福|祝愿|祝大|管家|管一|左思|左右|童年|童心|古人|古代|古言|牛奶|宁可|宁愿|宁静|康乐|康健|白白|易燃|时光|边一|边学|边家"
-    "|谢谢|高中|高考|高三|高二|龙凤|龙虎|连天|卫星|项一|景色|阳光|阳春|欧美|齐心|齐齐|金子|石子|孙子|孙女|季元|季春|曾一|曾如|曾以|马一|方大|盛大|盛夏|梅花|兰花|蓝天|蓝光|许可|许愿|顾家|顾大"
-    "|乔木|柳树|白银|关一|关之|关乐|纪念|纪元|章子|古德|武力|武林|文言|文心|文凭|白月光|和平|黎明|余光|余大|余秋雨|钟爱|钟情|于一|于小|于大|于家|于如|于君|于此|于之|严寒|何如|何时|何在|任凭"
+    "万一|万事|万元|万家|万能|万般|严厉|严寒|严肃|严重|乔木|于一|于之|于君|于大|于如|于家"
+    "|于小|于心|于是|于此|任何|任凭|任意|任由|何以|何况|何在|何如|何尝|何必|何时|何苦|余光"
+    "|余大|兰花|关一|关之|关乐|关心|关怀|关爱|关键|卫星|古人|古代|古德|古言|和平|孙女|孙子"
+    "|季元|季春|宁可|宁愿|宁静|安乐|安全|安宁|安家|安康|安心|安慰|安然|安稳|安静|左右|左思"
+    "|常常|常年|平静|康乐|康健|成功|文凭|文化|文学|文心|文明|文艺|文言|文雅|文静|方便|方大"
+    "|时光|易燃|景色|曾一|曾以|曾如|柳树|梅花|欧美|武力|武林|毕业|毕竟|江东|江北|江南|江山"
+    "|江河|江湖|江西|温和|温暖|温柔|温馨|牛奶|白大|白天|白白|白银|白雪|盛夏|盛大|石子|石油"
+    "|祝大|祝愿|祝福|章子|童年|童心|简单|简直|管一|管家|纪元|纪念|蓝光|蓝天|许可|许愿|谢谢"
+    "|边一|边学|边家|连一|连大|连天|连家|金光|金子|金钱|金银|钟情|钟爱|阳光|阳春|项一|顾大"
+    "|顾家|马一|马上|马大|马虎|高一|高三|高中|高二|高兴|高大|高峰|高明|高考|高贵|高雅|高龄"
+    "|黄昏|黄金|黎明|齐心|齐齐|龙凤|龙虎"
 )
-_ADDRESS = "老师|医生|大夫|教授|主任|经理|局长|律师|警官|同学|先生|女士|阿姨|叔叔|校长|院长|护士|小姐|学长|学姐|师兄|师姐|咨询师"
-_KIN = (
-    "老公|丈夫|先生|老婆|妻子|爱人|男友|女友|男朋友|女朋友|前男友|前女友|前任|前夫|前妻|对象|初恋|儿子|女儿|孩子|弟弟|妹妹|哥哥|姐姐|表哥|表姐|表弟|表妹|堂哥|堂姐|爸爸"
-    "|妈妈|父亲|母亲|我爸|我妈|我哥|我姐|我弟|我妹|同桌|室友|舍友|同学|同事|朋友|闺蜜|好友|哥们儿?|网友|领导|上司|老板|组长|班长|班主任|老师|校长|邻居"
+_TITLE = (
+    "老师|医生|大夫|教授|主任|经理|局长|律师|警官|同学|先生|女士|阿姨|叔叔|校长|院长|护士|小姐"
+    "|学长|学姐|师兄|师姐|咨询师"
+)
+_KIN = (  # as two characters, the last two of longer words
+    "老公|丈夫|老婆|妻子|爱人|男友|女友|朋友|前任|前夫|前妻|对象|初恋|儿子|女儿|孩子|弟弟|妹妹|哥哥|姐姐|表哥|表姐|表弟|表妹|堂哥|堂姐|爸爸|妈妈"
+    "|父亲|母亲|我爸|我妈|我哥|我姐|我弟|我妹|同桌|室友|舍友|同学|同事|闺蜜|好友|哥们|们儿|网友|领导|上司|老板|组长|班长|主任|老师|校长|邻居"
 )
 # What may follow a name in running text: no Chinese character, or one that seldom stands in a name.
 _END = (
     r"(?=[^\u4e00-\u9fff]|$|今年|一直|总[是在]|经常|老是|也|都|是|在|他|她|我|你|的|和|跟|与|对|说|把|被|给|让|打|骂|出轨|这|因为|从|又|还|就|却|已|比|"
-    f"{_ADDRESS})"
+    f"{_TITLE})"
 )
-_NAME = rf"(?!{_NOT_NAMES}|{_SURNAME}(?:某|.?(?:{_ADDRESS}))){_SURNAME}"
-_ANY_NAME = rf"{_NAME}(?:[\u4e00-\u9fff]{{2}}{_END}|[\u4e00-\u9fff]{_END})"
+_ANY_NAME = (
+    rf"(?!.(?:某|.?(?:{_TITLE})))(?:欧阳|司马|上官|诸葛|司徒|慕容|皇甫|夏侯|[{_SURNAMES}])"
+    rf"[\u4e00-\u9fff](?<!{_NOT_NAMES})(?:[\u4e00-\u9fff]{_END}|{_END})"
+)
+_SHORT_NAME = rf"[{_GIVEN}](?<!{_NOT_NAMES})"
 _NAMES = (
     _rule(
         "姓名",
-        rf"(?:我叫|名叫|姓名|名字|全名|真名|本人|网名|署名)(?:[是叫为:：]|姓名)*\s?"
+        rf"(?:我叫|名叫|姓名|名字|全名|真名|本人|署名)(?:[是叫为:：]|姓名)*\s?"
         rf"(?P<it>{_ANY_NAME}|[\u4e00-\u9fff]{{2,6}}·[\u4e00-\u9fff]{{2,8}})",
     ),
     _rule("姓名", rf"叫(?<![大喊尖吼吵惨惊嚎被].)(?P<it>{_ANY_NAME})"),
-    _rule("姓名", rf"(?:大家|你|您|老师)好(?:[，,！!。]\s?我是|我是)(?P<it>{_ANY_NAME})"),
-    _rule("姓名", rf"(?:{_KIN})(?:是|[:：])?(?P<it>{_NAME}[{_GIVEN}]{{1,2}}){_END}"),
-    _rule("姓名", f"(?:{_ADDRESS})", rf"(?:^|(?<=[\s，。！？、：；“”（(\]和跟对是找的给被让向与比])){_NAME}[{_GIVEN}]"),
-    _rule("姓名", rf"{_NAME}[{_GIVEN}]{{2}}"),
+    _rule("姓名", rf"好(?:[，,！!。]\s?)?我是(?P<it>{_ANY_NAME})"),
+    _rule("姓名", rf"[{_SURNAMES}](?<=(?:{_KIN}).){_SHORT_NAME}(?:{_END}|[{_GIVEN}])"),
     _rule(
         "姓名",
-        r"(?:[Mm]y name is|[Ii] am called|(?:[Ii]'m|[Ii] am|called|named)(?= [A-Z][a-z]+ [A-Z])"
-        r"|(?:husband|wife|son|daughter|boyfriend|girlfriend|friend|brother|sister|boss|mother|father)(?= [A-Z][a-z]+ [A-Z]))"
-        r" (?P<it>(?!Chinese|American|British|So |Not )[A-Z][a-z]+(?: [A-Z][a-z]+)?)",
+        rf"[{_SURNAMES}](?<![^\s，。！？、：；“”（(\]和跟对是找的给被让向与比].){_SHORT_NAME}[{_GIVEN}]?(?={_TITLE})",
+    ),
+    _rule(
+        "姓名",
+        rf"[{_PLAIN_SURNAMES}](?<![紧夸主慌嚣扩]张){_SHORT_NAME}[{_GIVEN}]"
+        "(?<![一大小天])(?<!大学|大家|家庭|国家|权威|永远|正义|正念|平安|明信|全思)",
+    ),
+    _rule(
+        "姓名",
+        r"(?:My name is|my name is|I'm|I am|this is|called|named|husband|wife|son|daughter|boyfriend|girlfriend|friend"
+        r"|brother|sister|boss|mother|father)(?:(?<=name is)|(?= [A-Z][a-z]+ (?:[A-Z]|is |was |has )))"
+        r" (?P<it>(?!Chinese|English|American|British|So |Not )[A-Z][a-z]+(?: [A-Z][a-z]+)?)",
     ),
 )
+
 
 _OTHERS = (*_ANYWHERE, *_PLACES, *_NAMES)
 
@@ -262,7 +314,7 @@ def _public() -> frozenset[str]:
 def find(text: str) -> list[Finding]:
     """What identifies somebody, in the order of the text, without overlaps; numbers of help lines are left alone."""
     left = text.translate(_NARROW) if _WIDE.search(text) else text
-    rules = (*_WITH_DIGITS, *_OTHERS) if any(map(left.__contains__, "0123456789")) else _OTHERS
+    rules = (*_WITH_DIGITS, *_OTHERS) if _DIGIT.search(left) else _OTHERS
     found: list[Finding] = []
     before = -1
     while before < len(found):  # what is found makes an edge, beside which another rule may find more
@@ -271,7 +323,8 @@ def find(text: str) -> list[Finding]:
             new = list(_search(rule, left))
             found += new
             left = _blanked(left, new)
-        for name in {text[each.start : each.end] for each in found if each.kind == "姓名"}:
+        names = {text[each.start : each.end] for each in found if each.kind == "姓名"}
+        for name in sorted((name for name in names if name in left), key=lambda name: (-len(name), name)):
             new = [Finding(m.start(), m.end(), "姓名") for m in re.finditer(re.escape(name), left)]
             found += new
             left = _blanked(left, new)
@@ -286,7 +339,7 @@ def _search(rule: _Rule, text: str) -> Iterator[Finding]:
             lead = rule.lead.search(text, max(free, start - _LEAD_CHARS), start)
             if not lead:
                 continue
-            start = lead.start()
+            start = lead.start("it") if rule.lead.groupindex and lead["it"] else lead.start()
         if rule.kind == "电话" and re.sub(r"\D", "", text[start:end]) in _public():
             continue
         yield Finding(start, end, rule.kind)

@@ -1,7 +1,8 @@
 """Sentences for `app/safety/deidentify.py`: what must be found in them, and near misses in which nothing may be.
 
-Written by hand; every person, number, place and firm is made up or used only as a kind of thing. The cases at even places of
-a list served to mend the rules, those at odd places were held out and looked at once, after the rules were done.
+Written by hand; every person and number is made up, and real places and schools stand only for their kind. The cases
+at even places of a list served to mend the rules; those at odd places were held out until the rules were done. Both
+halves are by the hand that made the rules, so `LATER`, written against them, says more about what they miss.
 """
 
 from __future__ import annotations
@@ -10,13 +11,30 @@ from typing import NamedTuple
 
 from app.safety.deidentify import Kind
 
+KNOWN = {
+    "微信是18岁时注册的，号是lulu19990101": "the nick stands too far from its channel",
+    "我在武汉市洪山区珞喻路旁边的名都花园8栋租房": "都 is taken for the end of talk, so the name is cut",
+    "跟我最好的是林知夏和她男朋友江屿": "a name of two characters, the second rare in names",
+    "导师方敬之教授让我延期": "之 is left out of given names: 手段之一",
+    "打我的人是隔壁的谭老三和谭勇": "a bare name of two characters",
+    "手机尾号是5678，前面是1381234": "a number told in two parts",
+    "我的小红书叫momo的树洞": "a Chinese screen name without @",
+    "B站uid 23456789，我发过视频": "a channel that is not in the list",
+    "在字节跳动做了三年运营": "a firm by its brand; there is no list of brands",
+    "入职杭州云朵科技，月薪8000": "a firm without 有限公司",
+}
+"""Sentences on which the rules fail today, and why. A test fails as soon as one of them is mended."""
+
 
 class Case(NamedTuple):
-    """A sentence and all that must be found in it, exactly; `known` says why the rules fail on it today."""
+    """A sentence and all that must be found in it, exactly."""
 
     sentence: str
     expected: tuple[tuple[str, Kind], ...] = ()
-    known: str = ""
+
+    @property
+    def known(self) -> str:
+        return KNOWN.get(self.sentence, "")
 
 
 def _one(kind: Kind, *rows: tuple[str, ...]) -> tuple[Case, ...]:
@@ -446,6 +464,58 @@ NEAR_MISSES = tuple(
     )
 )
 
+LATER = (
+    Case("我叫温宁，二十二岁，坐标成都", (("温宁", "姓名"),)),
+    Case("他的真名叫纪伯阳，网上叫阿阳", (("纪伯阳", "姓名"),)),
+    Case("我姑姑的女儿宋雨薇考上了公务员", (("宋雨薇", "姓名"),)),
+    Case("跟我最好的是林知夏和她男朋友江屿", (("林知夏", "姓名"), ("江屿", "姓名"))),
+    Case("曾老师全名曾国荃，教我们历史", (("曾国荃", "姓名"),)),
+    Case("我是家里的老大，弟弟张磊比我小五岁", (("张磊", "姓名"),)),
+    Case("医生叫何敏，她给我开了药", (("何敏", "姓名"),)),
+    Case("我妈叫石桂花，没读过书", (("石桂花", "姓名"),)),
+    Case("那个女人叫什么邹倩倩，比我年轻", (("邹倩倩", "姓名"),)),
+    Case("导师方敬之教授让我延期", (("方敬之", "姓名"),)),
+    Case("落款：爱你的郭子涵", (("郭子涵", "姓名"),)),
+    Case("我前夫姓贺，叫贺庭川", (("贺庭川", "姓名"),)),
+    Case("打我的人是隔壁的谭老三和谭勇", (("谭勇", "姓名"),)),
+    Case("你可以叫我小鹿，我不想说真名"),
+    Case("我叫了一辆车，司机说路不通"),
+    Case("孩子安静下来，时间慢慢过去"),
+    Case("常言道，家和万事兴，于我却不是"),
+    Case("我跟男朋友万分小心，还是吵了"),
+    Case("那年高考完，我去了很远的地方"),
+    Case("电话打了18个，没人接，138块话费", ()),
+    Case("我的号13900001111，也是微信", (("13900001111", "电话"),)),
+    Case("电话：010 6234 5678 转 12", (("010 6234 5678 转 12", "电话"),)),
+    Case("打我手机壹叁捌零零零零壹贰叁肆", (("壹叁捌零零零零壹贰叁肆", "电话"),)),
+    Case("手机尾号是5678，前面是1381234", (("1381234", "电话"), ("5678", "电话"))),
+    Case("V信tangtang0521", (("tangtang0521", "账号"),)),
+    Case("加我wx hua_hua99 或者q 445566778", (("hua_hua99", "账号"), ("445566778", "账号"))),
+    Case("我的小红书叫momo的树洞", (("momo的树洞", "账号"),)),
+    Case("微信搜 maomao2333 能找到我", (("maomao2333", "账号"),)),
+    Case("B站uid 23456789，我发过视频", (("23456789", "账号"),)),
+    Case("他车牌尾号是66K，京A开头"),
+    Case("黑色奥迪 沪AD88888，跟了我一路", (("沪AD88888", "车牌"),)),
+    Case("我家在宝山区共富二村45号302", (("宝山区共富二村45号302", "地址"),)),
+    Case("住绿地香颂8号楼二单元1502室", (("绿地香颂8号楼二单元1502室", "地址"),)),
+    Case("坐地铁到人民广场站，从2号口出", ()),
+    Case("老家在甘肃省定西市岷县茶埠镇大竹村", (("甘肃省定西市岷县茶埠镇大竹村", "地址"),)),
+    Case("我读的是南京外国语学校", (("南京外国语学校", "单位"),)),
+    Case("在河南一所二本院校当辅导员"),
+    Case("我高中在黄冈中学，大学在武汉理工大学", (("黄冈中学", "单位"), ("武汉理工大学", "单位"))),
+    Case("在字节跳动做了三年运营", (("字节跳动", "单位"),)),
+    Case("入职杭州云朵科技，月薪8000", (("杭州云朵科技", "单位"),)),
+    Case("我在县一中教书，老公在镇政府"),
+    Case("就职于中国农业银行洛阳分行", (("中国农业银行洛阳分行", "单位"),)),
+    Case("我是99年11月2日生人", (("99年11月2日", "出生日期"),)),
+    Case("2007年8月15号，我女儿出生了", (("2007年8月15号", "出生日期"),)),
+    Case("DOB: 1997-04-03", (("1997-04-03", "出生日期"),)),
+    Case("Hi, this is Olivia Bennett from Leeds.", (("Olivia Bennett", "姓名"),)),
+    Case("My son Jack is 7 and my daughter Lily is 4.", (("Jack", "姓名"), ("Lily", "姓名"))),
+    Case("I went to Greenfield High School in Ohio.", (("Greenfield High School", "单位"),)),
+)
+"""At first sight of these 48 sentences the rules found 22 of the 42 parts, and one wrongly; some were mended since."""
+
 TABLE: dict[str, tuple[Case, ...]] = {
     "电话": PHONES,
     "邮箱": EMAILS,
@@ -459,6 +529,7 @@ TABLE: dict[str, tuple[Case, ...]] = {
     "出生日期": BIRTHDAYS,
     "mixed": MIXED,
     "near misses": NEAR_MISSES,
+    "later": LATER,
 }
-MENDING = tuple(case for cases in TABLE.values() for case in cases[::2])
-HELD_OUT = tuple(case for cases in TABLE.values() for case in cases[1::2])
+MENDING = tuple(case for kind, cases in TABLE.items() if kind != "later" for case in cases[::2])
+HELD_OUT = tuple(case for kind, cases in TABLE.items() if kind != "later" for case in cases[1::2])

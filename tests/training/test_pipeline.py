@@ -16,8 +16,11 @@ from huggingface_hub import ModelCard
 
 import training.pretrain
 from app.catalog import load_cards, policy_card, reward_card, verify
+from training.__main__ import VERBS
 from training.pretrain import batches, pretrain, rate
 from training.recipe import PretrainRecipe, load_recipe
+from training.sft import sft
+from training.stage import MetricsFile, read_metrics
 
 SMOKE = Path("training/recipes/smoke.yaml")
 
@@ -96,11 +99,43 @@ def test_an_interrupted_pretraining_goes_on_as_if_it_had_not_been(run, data_fold
     pretrain(recipe, data_folder, tmp_path)
 
     def losses(folder: Path) -> list[float]:
-        entries = map(json.loads, (folder / "pretrain" / "metrics.jsonl").read_text().splitlines())
-        return [entry["loss"] for entry in entries]
+        return [entry["loss"] for entry in read_metrics(folder / "pretrain" / "metrics.jsonl")]
 
     assert len(losses(tmp_path)) == 4
     assert losses(tmp_path) == pytest.approx(losses(run), rel=1e-3)
+
+
+def test_an_interrupted_sft_goes_on_from_its_checkpoint(run, tmp_path, monkeypatch):
+    """Interrupted in the second step, resumed after the first: the losses of one go, and no checkpoint left behind."""
+    recipe = load_recipe(SMOKE, ["sft.save_every=1"])
+    for folder in ("corpus", "pretrain"):
+        shutil.copytree(run / folder, tmp_path / folder)
+    written = MetricsFile.on_log
+
+    def interrupted_log(self, args, state, control, **kwargs):
+        if state.global_step == 2:
+            raise KeyboardInterrupt
+        written(self, args, state, control, **kwargs)
+
+    # A fault put where a real interruption strikes: after a step, before it is on record.
+    monkeypatch.setattr(MetricsFile, "on_log", interrupted_log)
+    with pytest.raises(KeyboardInterrupt):
+        sft(recipe, tmp_path)
+    assert [folder.name for folder in (tmp_path / "sft").glob("checkpoint-*")] == ["checkpoint-1"]
+    monkeypatch.undo()
+    sft(recipe, tmp_path)
+
+    def losses(folder: Path) -> list[float]:
+        return [entry["loss"] for entry in read_metrics(folder / "sft" / "metrics.jsonl") if "loss" in entry]
+
+    assert len(losses(tmp_path)) == 2
+    assert losses(tmp_path) == pytest.approx(losses(run), rel=1e-3)
+    assert not list((tmp_path / "sft").glob("checkpoint-*"))
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "sft", "reward"])
+def test_every_stage_draws_its_curves(run, stage):
+    assert (run / stage / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_windows_resume_where_they_stopped():
@@ -128,8 +163,14 @@ def test_too_little_data_is_a_sentence():
 def test_an_unknown_setting_ends_with_one_sentence(data_folder, tmp_path):
     finished = train("tokenizer", data_folder, tmp_path, "--set", "sft.epoch=2")
     assert finished.returncode == 2
-    assert finished.stderr.strip().endswith("learning_rate.")
+    assert finished.stderr.startswith("sft.epoch is not a setting; known here: examples,")
     assert "Traceback" not in finished.stderr
+
+
+def test_every_stage_is_on_record_with_its_versions(run):
+    stages = read_metrics(run / "stages.jsonl")
+    assert [entry["stage"] for entry in stages] == [*VERBS]
+    assert all(entry["versions"]["torch"].startswith("2.") and entry["device"] for entry in stages)
 
 
 def test_the_resolved_recipe_is_kept(run):

@@ -18,6 +18,7 @@ from app.chain import LAYERS, Response, post_text
 from app.safety.help_lines import help_lines
 from training.data.duplicates import runs
 from training.data.topics import taxonomy
+from training.metrics import echoed
 
 FOLDER = Path(__file__).parents[1] / "seed_chains"
 NEGATIVES = FOLDER / "negatives" / "triples.jsonl"
@@ -66,7 +67,6 @@ TOTAL = {"zh": 240, "en": 24}
 WITH_SIGNALS = 30
 
 TRIPLES = 60
-ECHO_RUN_CHARS = 4
 MIN_ECHO = 0.7
 MAX_GENERIC_ECHO = 0.1
 
@@ -188,17 +188,6 @@ def check_triples(triples: list[Triple], chains: list[SeedChain]) -> Iterator[tu
     for name, times in Counter(triple.id for triple in triples).items():
         if times > 1:
             yield name, f"{times} triples of one instance"
-
-
-def echoed(answer: str, post: str) -> float:
-    """The part of an answer's characters that lie in runs of four which the post holds too, 我 and 你 taken as one."""
-    one_person = str.maketrans("我", "你")
-    answer, post = answer.translate(one_person), post.translate(one_person)
-    covered = [False] * len(answer)
-    for start in range(len(answer) - ECHO_RUN_CHARS + 1):
-        if answer[start : start + ECHO_RUN_CHARS] in post:
-            covered[start : start + ECHO_RUN_CHARS] = [True] * ECHO_RUN_CHARS
-    return sum(covered) / max(1, len(answer))
 
 
 def words(text: str, language: str) -> list[str]:

@@ -84,7 +84,7 @@ def test_the_same_sets_give_the_same_bytes(built, tmp_path):
 
 
 def test_a_build_cut_anywhere_ends_as_one_that_was_never_cut(tmp_path):
-    values = [value(number) for number in range(5)]
+    values = [value(number) for number in range(3)]
     path = own(tmp_path / "own.jsonl", values[0], "not json", values[1], {"description": "短"}, *values[2:])
     out, work = tmp_path / "corpus", tmp_path / "corpus" / "work" / "own.jsonl"
     quietly({"own": path}, out)
@@ -101,9 +101,11 @@ def test_a_build_cut_anywhere_ends_as_one_that_was_never_cut(tmp_path):
         assert (f"own: going on after {items} items" in said) == (items > 0)
 
 
-def test_a_changed_set_is_read_anew_even_if_it_kept_its_size(tmp_path):
+def test_another_or_a_changed_set_is_read_anew_even_if_it_kept_its_size(tmp_path):
+    quietly({"own": own(tmp_path / "other.jsonl", value(2))}, tmp_path / "corpus")
     path = own(tmp_path / "own.jsonl", value(1))
     quietly({"own": path}, tmp_path / "corpus")
+    assert [record.description for record in all_records(tmp_path / "corpus")] == [post(1)]
     changed = post(1).replace("我", "她")
     before = path.stat()
     own(path, value(1, description=changed))
@@ -112,13 +114,6 @@ def test_a_changed_set_is_read_anew_even_if_it_kept_its_size(tmp_path):
     assert path.stat().st_size == before.st_size
     assert quietly({"own": path}, tmp_path / "corpus")["sets"]["own"]["resumed_after"] == 0
     assert [record.description for record in all_records(tmp_path / "corpus")] == [changed]
-
-
-def test_another_set_under_the_same_name_is_read_anew(tmp_path):
-    for number in (1, 2):
-        path = own(tmp_path / f"{number}.jsonl", value(number))
-        quietly({"own": path}, tmp_path / "corpus")
-        assert [record.description for record in all_records(tmp_path / "corpus")] == [post(number)]
 
 
 def test_what_is_malformed_refused_or_masked_is_counted(tmp_path):
@@ -138,7 +133,8 @@ def test_what_is_malformed_refused_or_masked_is_counted(tmp_path):
 def test_a_post_in_two_sets_is_one_record_with_the_answers_of_the_set_that_wrote_it(tmp_path):
     (tmp_path / "smilechat").mkdir()
     said = [{**turn, "content": turn["content"][:140]} if turn["role"] == "client" else turn for turn in turns(1)]
-    said[2]["content"] = post(1)[140:]  # so that the dialogue's post is joined from two turns
+    # So that the dialogue's post is joined from two turns, and is the longer one.
+    said[2]["content"] = post(1)[140:] + "后来我又去看过一次，在楼下站了很久，天黑了才往回走，谁也没有告诉。"
     (tmp_path / "smilechat" / "1.json").write_text(json.dumps(said), "utf-8")
     asked = {"question": "", "description": post(1), "answers": [{"answer_text": answer(n)} for n in (1, 2, 1)]}
     own(tmp_path / "psyqa.jsonl", asked, {**asked, "answers": [{"answer_text": answer(3)}]})
@@ -150,7 +146,7 @@ def test_a_post_in_two_sets_is_one_record_with_the_answers_of_the_set_that_wrote
 
 
 def test_a_family_with_one_train_group_is_train_and_a_family_without_is_not(tmp_path):
-    held = [value(1, group=TEST), value(1, group=VALID), value(2, group=TEST), value(2, group=TRAIN)]
+    held = [value(1, group=TEST), value(1, group=VALID), value(2, group="group-16"), value(2, group=TRAIN)]
     quietly({"own": own(tmp_path / "own.jsonl", *held)}, tmp_path / "corpus")
     found = {split: [record.description for record in read_corpus(tmp_path / "corpus", split)] for split in SPLITS}
     assert found == {"train": [post(2)], "valid": [post(1)], "test": []}
@@ -180,20 +176,6 @@ def test_a_set_of_which_nothing_stays_gives_an_empty_corpus(tmp_path):
     summary = quietly({"own": own(tmp_path / "own.jsonl", "not json")}, tmp_path / "corpus")
     assert summary["splits"] == dict.fromkeys(SPLITS, 0)
     assert all_records(tmp_path / "corpus") == []
-
-
-def test_what_is_wrong_with_the_sets_is_a_sentence(tmp_path):
-    path = own(tmp_path / "own.jsonl", value(1))
-    for sets, sentence in (
-        ({"another": path}, r"^another is not a set; known are smilechat, .*\.$"),
-        ({"own": tmp_path / "lost.csv"}, r"lost\.csv is not there; give the file or folder of own\.$"),
-        ({}, r"^No set was given; "),
-    ):
-        with pytest.raises(DataError, match=sentence):
-            quietly(sets, tmp_path / "corpus")
-    assert not (tmp_path / "corpus").exists()
-    with pytest.raises(DataError, match=r"train\.jsonl is not there; build the corpus first"):
-        read_corpus(tmp_path / "corpus", "train")
 
 
 def test_sets_are_found_under_their_names_in_any_of_their_forms(tmp_path):

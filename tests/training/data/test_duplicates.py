@@ -122,6 +122,8 @@ def test_answers_that_resemble_an_earlier_one_are_dropped_and_order_stays():
     below, above = one[:150] + letters(3, 50), one[:152] + letters(3, 48)
     assert jaccard(one, below) < SIMILAR_ANSWERS <= jaccard(one, above)
     assert distinct([two, one, above, two, below]) == [two, one, below]
+    # What an answer repeats counts once.
+    assert distinct([one, two * 3, one + one]) == [one, two * 3]
 
 
 def test_short_answers_count_as_alike_only_when_they_are_equal():

@@ -76,11 +76,12 @@ def test_after_a_shorter_one_the_clients_turns_are_joined_without_replies_and_cr
         "嗯，也许吧。",
         "是的，我一直都记得那一天的雨声。",
         "十一个字的一句话在此。",
+        "而十二个字的一句话会留。",
         "她后来托人带过一次月饼，我没有要。",
     )
     record = letter_of(dialogue(turns), "CC0-1.0")
     assert record.origin == "joined"
-    assert record.description == f"{turns[0]}\n{turns[2]}\n{turns[6]}"
+    assert record.description == f"{turns[0]}\n{turns[2]}\n{turns[6]}\n{turns[7]}"
 
 
 def test_a_dialogue_without_a_client_makes_an_empty_post():

@@ -50,19 +50,15 @@ def test_the_smilechat_folder_is_read_in_the_order_of_its_numbers(tmp_path):
     (tmp_path / "4.json").write_bytes("[我]".encode("gbk"))
     (tmp_path / "README.md").write_text("no dialogue", "utf-8")
     found = read("smilechat", tmp_path)
-    assert [item.client if isinstance(item, Dialogue) else item.file for item in found] == [
-        ("一",),
-        ("二",),
-        "3.json",
-        "4.json",
-        ("十",),
-    ]
+    named = [item.client[0] if isinstance(item, Dialogue) else item.file for item in found]
+    assert named == ["一", "二", "3.json", "4.json", "十"]
 
 
 def test_dialogues_without_a_group_share_one_exactly_when_they_open_alike(tmp_path):
     openings = ("我很想她，很想。", "我很想她。很想", "我很想他，很想。")
     for number, opening in enumerate(openings):
-        (tmp_path / f"{number}.json").write_text(json.dumps([{"role": "client", "content": opening}]), "utf-8")
+        said = [{"role": "client", "content": text} for text in (opening, f"后来又梦见{number}回。")]
+        (tmp_path / f"{number}.json").write_text(json.dumps(said), "utf-8")
     one, same, other = (item.group for item in read("smilechat", tmp_path))
     assert one == same != other
 
@@ -88,8 +84,7 @@ def test_psyqa_keeps_every_answer_to_a_question(tmp_path, ending):
     value = {"question": "要不要回信？ ", "description": "我没有拆。", "keywords": "亲友", "answers": answers}
     [record] = read("psyqa", put(tmp_path / f"psyqa{ending}", value))
     assert (record.title, record.description) == ("要不要回信？", "我没有拆。")
-    assert record.responses == ("先歇一歇。", "再写一封。")
-    assert record.licence == "user agreement, signed" and record.group
+    assert record.responses == ("先歇一歇。", "再写一封。") and record.group
 
 
 def test_empathyqa_keeps_topic_and_subtopic(tmp_path):
@@ -101,19 +96,16 @@ def test_empathyqa_keeps_topic_and_subtopic(tmp_path):
 def test_a_set_of_ones_own_reads_the_same_from_lines_list_and_table(tmp_path):
     for name in ("own.jsonl", "own.json", "own.jsonl.xz"):
         put(tmp_path / name, OWN)
-    # As a spreadsheet program saves it: with a mark at the beginning and line ends of two characters.
+    # As spreadsheet programs and editors save them: with a mark at the beginning, line ends of two characters.
+    (tmp_path / "marked.json").write_text(f"\n{json.dumps([OWN], indent=1)}", "utf-8-sig")
     with (tmp_path / "own.csv").open("w", encoding="utf-8-sig", newline="") as file:
         table = csv.DictWriter(file, OWN)
         table.writeheader()
         table.writerow(OWN)
-    found = [read("own", tmp_path / name) for name in ("own.jsonl", "own.json", "own.jsonl.xz", "own.csv")]
-    assert found[0] == found[1] == found[2] == found[3]
-    [record] = found[0]
-    assert (record.title, record.description, record.responses) == (
-        OWN["title"],
-        OWN["description"],
-        (OWN["response"],),
-    )
+    names = ("own.jsonl", "own.json", "own.jsonl.xz", "own.csv", "marked.json")
+    [[record], *others] = [read("own", tmp_path / name) for name in names]
+    assert others == [[record]] * 4
+    assert [record.title, record.description, *record.responses] == list(OWN.values())
 
 
 @pytest.mark.parametrize("field", ["response", "responses", "answers"])
@@ -144,14 +136,10 @@ def test_what_the_desk_exports_comes_back_as_it_was_approved(tmp_path):
 
 
 GOOD = {
-    "smilechat": {"turns": TURNS},
-    "cpsycound": {"turns": TURNS},
+    **dict.fromkeys(("smilechat", "cpsycound"), {"turns": TURNS}),
     "psyqa": {"question": "问", "description": "述", "answers": []},
-    "empathyqa": OWN,
-    "own": OWN,
-    "desk": {
-        "messages": [*messages("信"), {"role": "assistant", "content": render(Response("a", "b", "c", "d", "e"))}]
-    },
+    **dict.fromkeys(("empathyqa", "own"), OWN),
+    "desk": {"messages": [*messages("信"), {"role": "assistant", "content": render(Response(*"abcde"))}]},
 }
 BAD = [
     ("smilechat", '{"turns": [{"role": "somebody", "content": "嗯"}]}'),
@@ -206,5 +194,5 @@ def test_half_of_a_character_can_be_written_again(tmp_path):
 
 
 def test_generic_answers_are_what_the_set_says_back(tmp_path):
-    values = [{"conversation": [{"input": "你好", "output": " 多喝水。"}, {"input": "嗯", "output": ""}]}]
-    assert read_generic_answers(put(tmp_path / "emollm.json.xz", *values)) == ["多喝水。"]
+    value = {"conversation": [{"input": "你好", "output": " 多喝水。"}, {"input": "嗯", "output": ""}]}
+    assert read_generic_answers(put(tmp_path / "emollm.json.xz", value)) == ["多喝水。"]
