@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from app.safety import deidentify
+from app.safety import deidentify, names
 from app.safety.deidentify import find, mask
 from training.data import filters, letters, sources
 from training.data.duplicates import distinct, families
@@ -33,6 +33,8 @@ from training.data.topics import label_all, taxonomy
 
 Tell = Callable[[str], None]
 PROGRESS_S = 5.0
+RULES = (deidentify, names, filters, letters, sources)
+"""Where the rules of the first pass stand."""
 ORIGINS = ("written", "opening", "joined")
 """Best first: which post of a family stands for it."""
 
@@ -156,7 +158,7 @@ def _stamp(path: Path) -> str:
 
 def _rules() -> str:
     """A name for the rules of the first pass: what other rules have worked is worked again."""
-    texts = (Path(module.__file__ or "").read_bytes() for module in (deidentify, filters, letters, sources))
+    texts = (Path(module.__file__ or "").read_bytes() for module in RULES)
     return hashlib.sha256(b"".join(texts)).hexdigest()[:12]
 
 

@@ -138,6 +138,12 @@ def _build(values: dict[str, Any]) -> SeedChain:
     return SeedChain(**{**values, "signals": tuple(values["signals"]), "response": Response(**parts)})
 
 
+def _lines(path: Path) -> Iterator[str]:
+    # Not `splitlines`: it breaks at signs that may stand inside a JSON string.
+    with path.open(encoding="utf-8") as lines:
+        yield from lines
+
+
 def read_seed_chains(folder: Path = FOLDER) -> list[SeedChain]:
     """All instances, file by file.
 
@@ -146,7 +152,7 @@ def read_seed_chains(folder: Path = FOLDER) -> list[SeedChain]:
     """
     chains = []
     for path in sorted(folder.glob("*.jsonl")):
-        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        for number, line in enumerate(_lines(path), 1):
             try:
                 chains.append(_build(json.loads(line)))
             except (ValueError, TypeError, AttributeError) as error:
@@ -166,7 +172,7 @@ class Triple:
 
 def read_triples(path: Path = NEGATIVES) -> list[Triple]:
     """The triples of wrong answers."""
-    return [Triple(**json.loads(line)) for line in path.read_text("utf-8").splitlines()]
+    return [Triple(**json.loads(line)) for line in _lines(path)]
 
 
 def check_triples(triples: list[Triple], chains: list[SeedChain]) -> Iterator[tuple[str, str]]:

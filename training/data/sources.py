@@ -127,7 +127,7 @@ def _dialogue(source: str, turns: Iterable[dict[str, str]], group: str | None = 
 def read_smilechat(path: Path) -> Iterator[Item]:
     """SmileChat: lines of {id, group, turns}, or the folder of numbered JSON files that is published."""
     if path.is_file():
-        return _lines(path, lambda value, _: _dialogue("smilechat", value["turns"], value.get("group")))
+        return _json(path, lambda value, _: _dialogue("smilechat", value["turns"], value.get("group")))
     return _folder(path, "*.json", lambda text: _dialogue("smilechat", json.loads(text)))
 
 

@@ -148,7 +148,6 @@ BAD = [
     ("psyqa", '{"question": "问", "description": null, "answers": []}'),
     ("empathyqa", '{"description": "述"}'),
     ("own", '{"description": "述", "responses": [null]}'),
-    ("own", '"a text"'),
     ("desk", '{"messages": [{"role": "user", "content": "信"}, {"role": "assistant", "content": "没有格式"}]}'),
     *((name, '{"cut": "in the midd') for name in GOOD),
     *((name, "") for name in GOOD),
@@ -168,6 +167,8 @@ def test_bad_items_of_a_list_and_rows_of_a_table_are_counted_from_one(tmp_path):
     (tmp_path / "own.csv").write_text("description,response\n述,答\n述\n述,答\n", "utf-8")
     _, row, _ = read("own", tmp_path / "own.csv")
     assert str(row).startswith("own.csv:3: a column is missing")
+    (tmp_path / "open.csv").write_text('description,response\n述,答\n"' + "述" * 140_000, "utf-8")
+    assert str(read("own", tmp_path / "open.csv")[1]).startswith("open.csv:2: cannot be read from here on")
 
 
 def test_another_encoding_spoils_one_line_of_lines_and_names_the_table_it_ends(tmp_path):
