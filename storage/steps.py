@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Table, insert, select, update
 
-from app.chain import Response
+from app.chain import FORMAT_VERSION, PROMPT_VERSION, Response
 from storage import rows
 from storage.errors import StorageError
 from storage.records import Draft, Revision, StoredScore, text_sha256
@@ -27,6 +27,22 @@ def add(connection: Connection, table: Table, **values: object) -> int:
     key = connection.execute(insert(table).values(values)).inserted_primary_key
     assert key is not None
     return int(key[0])
+
+
+def add_draft(connection: Connection, post_id: int, author_id: int, **values: object) -> int:
+    """Insert a draft that nobody has edited, under this process's prompt and format versions; returns its id."""
+    return add(
+        connection,
+        drafts,
+        post_id=post_id,
+        author_id=author_id,
+        prompt_version=PROMPT_VERSION,
+        format_version=FORMAT_VERSION,
+        state="open",
+        version=0,
+        created_at=now(),
+        **values,
+    )
 
 
 def log(

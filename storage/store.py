@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
-from app.chain import FORMAT_VERSION, PROMPT_VERSION, SECTIONS, Response
+from app.chain import SECTIONS, Response
 from storage import rows, steps
 from storage.database import Database
 from storage.errors import StorageError
@@ -120,22 +120,16 @@ class Store:
     ) -> Draft:
         """A draft that begins to run now, with this process's prompt and format versions."""
         with self._database.write() as connection:
-            draft_id = steps.add(
+            draft_id = steps.add_draft(
                 connection,
-                drafts,
-                post_id=post_id,
-                author_id=author_id,
+                post_id,
+                author_id,
                 model_name=model_name,
                 model_sha256=model_sha256,
-                prompt_version=PROMPT_VERSION,
-                format_version=FORMAT_VERSION,
                 sampling=dict(sampling),
                 seed=seed,
                 status="running",
                 timings={},
-                state="open",
-                version=0,
-                created_at=steps.now(),
             )
             steps.log(connection, "draft_started", author_id, draft_id)
             return steps.find_draft(connection, draft_id)
@@ -215,24 +209,18 @@ class Store:
             post_id = steps.add(
                 connection, posts, title=title, description=description, author_id=author_id, created_at=moment
             )
-            draft_id = steps.add(
+            draft_id = steps.add_draft(
                 connection,
-                drafts,
-                post_id=post_id,
-                author_id=author_id,
+                post_id,
+                author_id,
                 model_name=model_name,
                 model_sha256=model_sha256,
-                prompt_version=PROMPT_VERSION,
-                format_version=FORMAT_VERSION,
                 sampling={},
                 seed=0,
                 status="done",
-                **response.parts(),
                 timings={},
-                state="open",
-                version=0,
-                created_at=moment,
                 finished_at=moment,
+                **response.parts(),
             )
             steps.append_revision(connection, steps.find_draft(connection, draft_id), author_id, response, None)
             connection.execute(update(drafts).where(drafts.c.id == draft_id).values(state="submitted"))
