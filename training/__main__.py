@@ -11,7 +11,7 @@ from pathlib import Path
 THREAD_SETTINGS = {"OMP_WAIT_POLICY": "passive", "MALLOC_TRIM_THRESHOLD_": "-1", "MALLOC_MMAP_THRESHOLD_": "4294967296"}
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false"}
 
-VERBS = ("data", "tokenizer", "pretrain", "sft", "reward", "grpo", "export")
+VERBS = ("data", "tokenizer", "pretrain", "sft", "reward", "grpo", "evaluate", "export")
 
 
 def main(arguments: list[str]) -> int:

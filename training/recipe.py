@@ -108,6 +108,20 @@ class GrpoRecipe:
 
 
 @dataclass(frozen=True)
+class EvaluateRecipe:
+    """How many test posts are answered, and the sampling of the desk (ours)."""
+
+    posts: int = 100
+    batch: int = 16
+    max_prompt_tokens: int = 640
+    max_completion_tokens: int = 1200
+    temperature: float = 0.6
+    top_k: int = 40
+    top_p: float = 0.9
+    repetition_penalty: float = 1.2
+
+
+@dataclass(frozen=True)
 class ExportRecipe:
     """Which quantizations are written; the first is the one the desk uses."""
 
@@ -126,6 +140,7 @@ class Recipe:
     sft: SftRecipe = SftRecipe()
     reward: RewardRecipe = RewardRecipe()
     grpo: GrpoRecipe = GrpoRecipe()
+    evaluate: EvaluateRecipe = EvaluateRecipe()
     export: ExportRecipe = ExportRecipe()
 
     def __post_init__(self) -> None:

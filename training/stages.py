@@ -35,6 +35,10 @@ def run_stage(verb: str, recipe: Recipe, data: Path, run: Path, cards: Path) -> 
             from training.grpo import grpo
 
             grpo(recipe, run)
+        case "evaluate":
+            from training.evaluate import evaluate_run
+
+            evaluate_run(recipe, run)
         case "export":
             from training.export_gguf import export
 
