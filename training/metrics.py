@@ -9,6 +9,7 @@ No judge and no model: they tell how near an answer is to others' words, not whe
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -21,6 +22,8 @@ import jieba
 import numpy as np
 
 from app.chain import LAYERS, Response
+
+jieba.setLogLevel(logging.WARNING)  # else it tells of its dictionary in every process
 
 MAX_REFERENCES = 5
 RESAMPLES = 10_000
