@@ -214,22 +214,10 @@ def doctor(context: typer.Context) -> None:
 @contextmanager
 def models(settings: Settings) -> Iterator[tuple[LlamaEngine, Card, Card | None]]:
     """The engine over the chosen policy and its reward model, with their cards; files are verified first."""
-    from app.catalog import load_cards, policy_card, reward_card, verify
-    from app.engine.llama import LlamaEngine
+    from app.models import choose, start
 
-    cards = load_cards(settings.models_dir)
-    card = policy_card(cards, settings.model)
-    reward = reward_card(cards, card)
-    for used in filter(None, (card, reward)):
-        verify(used)
-    engine = LlamaEngine(
-        card.path,
-        reward.path if reward else None,
-        card.context_tokens,
-        policy_sha256=card.sha256,
-        reward_sha256=reward.sha256 if reward else None,
-    )
-    with closing(engine):
+    card, reward = choose(settings)
+    with closing(start(card, reward)) as engine:
         yield engine, card, reward
 
 

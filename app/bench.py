@@ -27,13 +27,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.catalog import Card, load_cards, policy_card, reward_card, verify
+from app.catalog import Card
 from app.chain import prompt_pieces
 from app.doctor import processor_name
 from app.drafting import compose
 from app.engine.llama import LlamaEngine, child_environment
 from app.engine.protocol import Delta, Event, Finished, Reading, Sampling
 from app.errors import DeskError
+from app.models import choose, start
 from app.scoring import Scorer
 from app.settings import Settings
 
@@ -67,13 +68,9 @@ def measure(settings: Settings, tell: Tell) -> dict[str, Any]:
     Raises:
         DeskError: as the catalogue and the engine do; reward_model_missing (model).
     """
-    cards = load_cards(settings.models_dir)
-    policy = policy_card(cards, settings.model)
-    reward = reward_card(cards, policy)
+    policy, reward = choose(settings)
     if reward is None:
         raise DeskError("reward_model_missing", model=policy.name)
-    verify(policy)
-    verify(reward)
     report: dict[str, Any] = {"machine": machine(), "models": [model(policy), model(reward)], "figures": {}}
     for part in (start_figures, engine_figures):
         tell(part.__name__)
@@ -188,28 +185,17 @@ def wait_for_page(url: str, desk: subprocess.Popen[bytes]) -> tuple[float, float
     raise DeskError("internal")
 
 
-def _engine(policy: Card, reward: Card) -> LlamaEngine:
-    """As the desk starts it, checksums included."""
-    return LlamaEngine(
-        policy.path,
-        reward.path,
-        policy.context_tokens,
-        policy_sha256=policy.sha256,
-        reward_sha256=reward.sha256,
-    )
-
-
 def engine_figures(settings: Settings, policy: Card, reward: Card) -> dict[str, Any]:
     """Drafting and scoring, on the engine the desk uses."""
     ready = []
     for _ in range(RUNS):
         began = time.perf_counter()
-        with closing(_engine(policy, reward)) as engine:
+        with closing(start(policy, reward)) as engine:
             while engine.status().state == "starting":
                 time.sleep(0.002)
             ready.append(time.perf_counter() - began)
     figures = {"engine_ready": figure(ready, "s", "from its construction to both models loaded, file cache warm")}
-    with closing(_engine(policy, reward)) as engine:
+    with closing(start(policy, reward)) as engine:
         figures |= draft_figures(engine, policy)
         figures |= stop_figures(engine)
         figures |= score_figures(engine, reward)

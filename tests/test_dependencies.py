@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "training": {"app.chain", "app.safety"},
     "app.web.words": {"app.chain", "app.errors"},
 }
-USE_CASES_MAY_NOT = {"app.web", "app.settings", "app.__main__", "app.bench", "app.doctor"}
+USE_CASES_MAY_NOT = {"app.web", "app.settings", "app.__main__", "app.bench", "app.doctor", "app.models"}
 
 
 def modules() -> Iterator[tuple[str, ast.Module, Path]]:

@@ -69,7 +69,8 @@ class SftRecipe:
     """How often each hand-written Chinese chain is shown beside them; 0 leaves these out."""
     epochs: float = 1.0
     batch: int = 8
-    length: int = 1280
+    length: int = 1792
+    """Tokens; every hand-written chain fits at 8,192 pieces of vocabulary."""
     learning_rate: float = 5e-4
     save_every: int = 50
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
 
-from app.catalog import Card, load_cards, policy_card, reward_card, verify
+from app.catalog import Card
 from app.engine.llama import LlamaEngine
 from app.errors import DeskError
+from app.models import choose, start
 from app.reviewing import desk_errors
 from app.settings import Settings
 from app.web import environment
@@ -52,14 +53,8 @@ def serve(settings: Settings) -> None:
         environment.keep_files_in(settings.data_dir)
         listener = open_things.enter_context(listen(settings.host, settings.port))
         # The engine loads on the other core while this process imports the page.
-        models = policy, reward = _models(settings)
-        engine = LlamaEngine(
-            policy.path,
-            reward.path if reward else None,
-            policy.context_tokens,
-            policy_sha256=policy.sha256,
-            reward_sha256=reward.sha256 if reward else None,
-        )
+        models = choose(settings)
+        engine = start(*models)
         open_things.callback(engine.close)
         url = f"http://{settings.host}:{listener.getsockname()[1]}/"
         lock.publish(url)
@@ -88,16 +83,6 @@ def listen(host: str, port: int | None) -> socket.socket:
     if port is not None:
         raise DeskError("port_in_use", port=port)
     raise DeskError("no_free_port", first=PORTS[0], last=PORTS[-1])
-
-
-def _models(settings: Settings) -> tuple[Card, Card | None]:
-    cards = load_cards(settings.models_dir)
-    policy = policy_card(cards, settings.model)
-    reward = reward_card(cards, policy)
-    for card in (policy, reward):
-        if card is not None:
-            verify(card)
-    return policy, reward
 
 
 def _run(
