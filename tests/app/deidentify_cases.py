@@ -7,9 +7,10 @@ halves are by the hand that made the rules, so `LATER`, written against them, sa
 
 from __future__ import annotations
 
+import sys
 from typing import NamedTuple
 
-from app.safety.deidentify import Kind
+from app.safety.deidentify import Kind, find
 
 KNOWN = {
     "微信是18岁时注册的，号是lulu19990101": "the nick stands too far from its channel",
@@ -533,3 +534,17 @@ TABLE: dict[str, tuple[Case, ...]] = {
 }
 MENDING = tuple(case for kind, cases in TABLE.items() if kind != "later" for case in cases[::2])
 HELD_OUT = tuple(case for kind, cases in TABLE.items() if kind != "later" for case in cases[1::2])
+
+
+def agreement(cases: tuple[Case, ...]) -> str:
+    """Recall and precision of the rules as they stand; a finding counts if stretch and kind are exact."""
+    expected = found = right = 0
+    for sentence, wanted in cases:
+        got = {(sentence[finding.start : finding.end], finding.kind) for finding in find(sentence)}
+        expected, found, right = expected + len(set(wanted)), found + len(got), right + len(got & set(wanted))
+    return f"recall {right}/{expected} = {right / expected:.3f}   precision {right}/{found} = {right / found:.3f}"
+
+
+if __name__ == "__main__":
+    for name, cases in (("mending", MENDING), ("held out", HELD_OUT), ("later", LATER)):
+        sys.stdout.write(f"{name:9} {agreement(cases)}\n")
