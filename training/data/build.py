@@ -55,9 +55,8 @@ def sets_in(folder: Path) -> dict[str, Path]:
         if path := next((path for path in candidates if path.exists()), None):
             found[name] = path
     if not found:
-        raise DataError(
-            f"{folder} holds none of the sets {', '.join(SOURCES)}; the README tells where they are published."
-        )
+        places = "; ".join(f"{name} ({source.published})" for name, source in SOURCES.items())
+        raise DataError(f"{folder} holds none of the sets under their names: {places}.")
     return found
 
 

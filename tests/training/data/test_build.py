@@ -179,7 +179,7 @@ def test_a_set_of_which_nothing_stays_gives_an_empty_corpus(tmp_path):
 
 
 def test_sets_are_found_under_their_names_in_any_of_their_forms(tmp_path):
-    with pytest.raises(DataError, match="holds none of the sets smilechat, "):
+    with pytest.raises(DataError, match=r"holds none of the sets under their names: smilechat \(https"):
         sets_in(tmp_path)
     (tmp_path / "cpsycound").mkdir()
     for name in ("smilechat.jsonl.xz", "psyqa.json", "own.csv", "unknown.jsonl"):
