@@ -143,8 +143,9 @@ def to_markdown(report: dict) -> str:
     for name, tokenizer in columns[1]:
         cells = [_cell(column.get((name, tokenizer))) for column in columns]
         lines.append(f"| {name} | {tokenizer} | {' | '.join(cells)} |")
-    lines += ["", "| layer measure | tokenizer | model |", "|---|---|---:|"]
-    lines += [f"| {row['name']} | {row['tokenizer']} | {_cell(row)} |" for row in report["chains"]]
+    if report["chains"]:
+        lines += ["", "| layer measure | tokenizer | model |", "|---|---|---:|"]
+        lines += [f"| {row['name']} | {row['tokenizer']} | {_cell(row)} |" for row in report["chains"]]
     lines += ["", "| reward | cosine | passed |", "|---|---:|---:|"]
     lines += [f"| {who} | {score['cosine']} | {score['passed']:.1%} |" for who, score in report["reward"].items()]
     return "\n".join(lines) + "\n"
