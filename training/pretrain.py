@@ -1,14 +1,14 @@
 """Pretraining of a small Qwen3-architecture model: plain PyTorch, resumable, from the dialogues' own text.
 
-Documents are the client's words followed by the counselor's, in ChatML; a share of them is written in the response
-format already. They are packed end to end and cut into windows of `length` tokens.
+Documents are dialogues, and posts answered in the response format, in ChatML. They are packed end to end and cut into
+windows of `length` tokens.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,18 +16,18 @@ from typing import TextIO
 
 import numpy as np
 import torch
+from tqdm import tqdm
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from app.chain import messages, neutral, render
 from training.curves import draw_curves
 from training.data.dialogues import read_dialogues
-from training.data.letters import letter_of
-from training.data.records import Dialogue
-from training.data.topics import label
 from training.device import device
-from training.pairs import Pair, pairs_of
+from training.pairs import corpus_pairs
 from training.recipe import ModelRecipe, PretrainRecipe, Recipe
 from training.weak_chains import weak_chain
+
+Conversation = list[dict[str, str]]
 
 
 def model_config(recipe: ModelRecipe, tokenizer: PreTrainedTokenizerFast) -> Qwen3Config:
@@ -49,40 +49,41 @@ def model_config(recipe: ModelRecipe, tokenizer: PreTrainedTokenizerFast) -> Qwe
     )
 
 
-def labelled_pair(dialogue: Dialogue) -> Pair | None:
-    """The post and answer behind a dialogue, with a topic; None where it holds no long post or answer."""
-    record = letter_of(dialogue, licence="")
-    topic, subtopic = label((record.title, record.description))
-    return next(pairs_of([dataclasses.replace(record, topic=topic, subtopic=subtopic)]), None)
+def documents(recipe: Recipe, data: Path, run: Path) -> list[Conversation]:
+    """What the language is learned from, in an order drawn from the seed.
 
-
-def document(dialogue: Dialogue, in_format: bool, tokenizer: PreTrainedTokenizerFast) -> str:
-    """One training text: the response format where asked for and possible, else client text -> counselor text."""
-    pair = labelled_pair(dialogue) if in_format else None
-    if pair:
-        turns = [*messages(pair.post), {"role": "assistant", "content": render(weak_chain(pair))}]
-    else:
-        turns = [
+    Every training dialogue as client text, then counselor text; and every pair of the corpus in the response format
+    with a chain by rule, as often as the recipe says.
+    """
+    plain = [
+        [
             {"role": "user", "content": neutral("\n".join(dialogue.client))},
             {"role": "assistant", "content": neutral("\n".join(dialogue.counselor))},
         ]
-    return tokenizer.apply_chat_template(turns, tokenize=False) + "<|endoftext|>"
+        for dialogue in read_dialogues(data, "train")
+    ]
+    in_format = [
+        [*messages(pair.post), {"role": "assistant", "content": render(weak_chain(pair))}]
+        for pair in corpus_pairs(run, "train")
+    ]
+    mixed = plain + recipe.pretrain.chains * in_format
+    random.Random(recipe.seed).shuffle(mixed)
+    return mixed
 
 
-def token_stream(recipe: Recipe, data: Path, tokenizer: PreTrainedTokenizerFast, cache: Path) -> np.ndarray:
-    """All training tokens, (N,) uint16, documents in an order drawn from the seed; computed once per run folder."""
+def token_stream(recipe: Recipe, data: Path, run: Path, tokenizer: PreTrainedTokenizerFast, cache: Path) -> np.ndarray:
+    """All training tokens, (N,) uint16, documents end to end; computed once per run folder."""
     if cache.exists():
         return np.load(cache, mmap_mode="r")
-    rng = random.Random(recipe.seed)
-    dialogues = list(read_dialogues(data, "train"))
-    rng.shuffle(dialogues)
+    mixed = documents(recipe, data, run)
     chunks = []
-    for start in range(0, len(dialogues), 500):
+    for start in range(0, len(mixed), 500):
         texts = [
-            document(d, rng.random() < recipe.pretrain.chain_share, tokenizer) for d in dialogues[start : start + 500]
+            tokenizer.apply_chat_template(turns, tokenize=False) + "<|endoftext|>"
+            for turns in mixed[start : start + 500]
         ]
         encoded = tokenizer(texts, add_special_tokens=False)["input_ids"]
-        chunks.append(np.concatenate([np.asarray(ids, np.uint16) for ids in encoded]))
+        chunks += [np.asarray(ids, np.uint16) for ids in encoded]
     tokens = np.concatenate(chunks)
     np.save(cache, tokens)
     return tokens
@@ -127,13 +128,21 @@ def _log_from(path: Path, first: int) -> TextIO:
     return path.open("a", encoding="utf-8")
 
 
+def mean_loss(model: Qwen3ForCausalLM, window: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy in nats a token of a window (B, T+1), a scalar; compiled as one, logits and their gradient fuse."""
+    logits = model(input_ids=window[:, :-1], use_cache=False).logits  # (B, T, V)
+    return torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), window[:, 1:].flatten())
+
+
 def _take_step(
-    forward: Callable, model: Qwen3ForCausalLM, steppers: list[torch.optim.Optimizer], window: torch.Tensor
+    loss_of: Callable[..., torch.Tensor],
+    model: Qwen3ForCausalLM,
+    steppers: list[torch.optim.Optimizer],
+    window: torch.Tensor,
 ) -> float:
     """One update from a window (B, T+1); returns the mean loss in nats a token."""
     with torch.autocast(window.device.type, torch.bfloat16):
-        logits = forward(input_ids=window[:, :-1], use_cache=False).logits  # (B, T, V)
-    loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), window[:, 1:].flatten())
+        loss = loss_of(model, window)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     for stepper in steppers:
@@ -148,7 +157,7 @@ def pretrain(recipe: Recipe, data: Path, run: Path) -> Path:
     tokenizer = AutoTokenizer.from_pretrained(run / "tokenizer")
     out = run / "pretrain"
     out.mkdir(parents=True, exist_ok=True)
-    tokens = token_stream(recipe, data, tokenizer, out / "tokens.npy")
+    tokens = token_stream(recipe, data, run, tokenizer, out / "tokens.npy")
 
     torch.manual_seed(recipe.seed)
     place = device()
@@ -168,16 +177,17 @@ def pretrain(recipe: Recipe, data: Path, run: Path) -> Path:
             stepper.load_state_dict(saved)
         first = state["step"]
 
-    forward = torch.compile(model) if settings.compile else model
+    loss_of = torch.compile(mean_loss) if settings.compile else mean_loss
     source = batches(tokens, settings, recipe.seed, first)
+    steps = range(first, settings.steps)
     with _log_from(out / "metrics.jsonl", first) as log:
-        for step in range(first, settings.steps):
+        for step in tqdm(steps, desc="pretrain", unit="step", disable=not sys.stderr.isatty()):
             began = time.monotonic()
             window = next(source).to(place)
             for stepper, peak in zip(steppers, peaks, strict=True):
                 for group, lr in zip(stepper.param_groups, peak, strict=True):
                     group["lr"] = lr * rate(step, settings)
-            loss = _take_step(forward, model, steppers, window)
+            loss = _take_step(loss_of, model, steppers, window)
             speed = settings.batch * settings.length / (time.monotonic() - began)
             log.write(json.dumps({"step": step + 1, "loss": loss, "tokens_per_s": speed}) + "\n")
             log.flush()

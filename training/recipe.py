@@ -45,16 +45,16 @@ class PretrainRecipe:
     """Muon for the hidden matrices, AdamW for the rest, linear cooldown (ours)."""
 
     steps: int = 1500
-    batch: int = 8
-    length: int = 1024
+    batch: int = 16
+    length: int = 768
     muon_lr: float = 0.02
     adamw_lr: float = 3e-3
     weight_decay: float = 0.01
     warmup_steps: int = 50
     cooldown: float = 0.5
     """Share of the steps over which the rate falls to zero."""
-    chain_share: float = 0.3
-    """Share of the documents written in the response format."""
+    chains: int = 2
+    """How often each pair of the corpus stands among the documents in the response format."""
     save_every: int = 50
     compile: bool = True
 

@@ -87,7 +87,8 @@ def test_every_stage_changed_the_weights(run):
 def test_an_interrupted_pretraining_goes_on_as_if_it_had_not_been(run, data_folder, tmp_path, monkeypatch):
     """Interrupted in the fourth step, resumed after the second: the same losses as in one go."""
     recipe = load_recipe(SMOKE)
-    shutil.copytree(run / "tokenizer", tmp_path / "tokenizer")
+    for folder in ("corpus", "tokenizer"):
+        shutil.copytree(run / folder, tmp_path / folder)
 
     def interrupted_rate(step: int, settings: PretrainRecipe) -> float:
         if step == 3:
