@@ -52,7 +52,7 @@ def response_script() -> Script:
 
 def compose(engine: Engine, post: str, sampling: Sampling) -> Iterator[Event]:
     """Let the engine read a post and write a whole response."""
-    return engine.generate(prompt_pieces(post), response_script(), sampling)
+    return engine.generate(prompt_pieces(post), response_script(), [sampling])
 
 
 def compose_whole(engine: Engine, post: str, sampling: Sampling) -> tuple[Response, dict[str, int | float]]:

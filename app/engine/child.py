@@ -1,6 +1,7 @@
 """The engine process, JSON lines on its standard streams.
 
-`python -m app.engine.child CONTEXT_TOKENS POLICY SHA256 REWARD SHA256`; "" for no reward model, or a hash not to check.
+`python -m app.engine.child CONTEXT_TOKENS CANDIDATES POLICY SHA256 REWARD SHA256`; "" for no reward model, or a hash
+not to check.
 llama.cpp aborts the process on a bad file or a full cache; here that costs a message and a fresh child, not the page.
 It ends when its standard input closes. It writes no text to any stream but the pipe to its parent, and no core file.
 """
@@ -14,11 +15,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from app.engine import gguf_header, wire
-from app.engine.protocol import Delta, Event
+from app.engine.protocol import Closed, Delta, Event
 from app.errors import DeskError
 
 DELTA_INTERVAL_S = 0.1
@@ -35,11 +37,11 @@ def main() -> None:
         out.flush()
 
     try:
-        context_tokens, policy, policy_sha256, reward, reward_sha256 = sys.argv[1:]
+        context_tokens, candidates, policy, policy_sha256, reward, reward_sha256 = sys.argv[1:]
         check(Path(policy), policy_sha256)
         if reward:
             check(Path(reward), reward_sha256)
-        serve(emit, Path(policy), Path(reward) if reward else None, int(context_tokens))
+        serve(emit, Path(policy), Path(reward) if reward else None, int(context_tokens), int(candidates))
     except DeskError as error:
         emit(error_message(error))
     except Exception as error:
@@ -63,7 +65,9 @@ def check(path: Path, sha256: str) -> None:
             raise DeskError("model_changed", model=path.parent.name, file=path.name)
 
 
-def serve(emit: Callable[[wire.Message], None], policy: Path, reward: Path | None, context_tokens: int) -> None:
+def serve(
+    emit: Callable[[wire.Message], None], policy: Path, reward: Path | None, context_tokens: int, candidates: int
+) -> None:
     """Answer requests for ever; returns only by an exception.
 
     Raises:
@@ -79,7 +83,7 @@ def serve(emit: Callable[[wire.Message], None], policy: Path, reward: Path | Non
     threading.Thread(target=listen, args=(sys.stdin.buffer, requests, switch.pull), daemon=True).start()
 
     loading = at_intervals(LOADING_INTERVAL_S, lambda: emit({"event": "loading"}))
-    writer = Writer(load_model(policy, loading), policy.name, context_tokens, switch)
+    writer = Writer(load_model(policy, loading), policy.name, context_tokens, candidates, switch)
     encoder = Encoder(load_model(reward, loading), reward.name) if reward else None
     emit({"event": "ready"})
 
@@ -90,6 +94,10 @@ def serve(emit: Callable[[wire.Message], None], policy: Path, reward: Path | Non
                 switch.arm(request["id"])
                 for event in joined(writer.write(*wire.read_generate(request))):
                     emit(wire.event_message(event))
+            elif request["op"] == "read":
+                switch.arm(request["id"])
+                for _ in writer.read_ahead(wire.read_prompt(request)):
+                    emit(wire.NUDGE)
             elif encoder is None:
                 raise DeskError("reward_model_missing")
             else:
@@ -112,18 +120,21 @@ def listen(source: BinaryIO, requests: queue.SimpleQueue[wire.Message], stop: Ca
 
 
 def joined(events: Iterator[Event]) -> Iterator[Event]:
-    """Join the deltas of a section, so that a fast model does not send a line for every token."""
-    waiting: Delta | None = None
+    """Join the deltas of a candidate's section, so that a fast model does not send a line for every token."""
+    waiting: dict[int, Delta] = {}
     sent = 0.0
     for event in events:
         if isinstance(event, Delta):
-            waiting = Delta(event.section, waiting.text + event.text) if waiting else event
-            if time.monotonic() - sent < DELTA_INTERVAL_S:
-                continue
-        if waiting:
-            yield waiting
-            waiting, sent = None, time.monotonic()
-        if not isinstance(event, Delta):
+            earlier = waiting.get(event.candidate)
+            waiting[event.candidate] = replace(event, text=earlier.text + event.text) if earlier else event
+            if time.monotonic() - sent >= DELTA_INTERVAL_S:
+                yield from waiting.values()
+                waiting.clear()
+                sent = time.monotonic()
+        else:
+            # What closes one candidate's section leaves the others' text waiting.
+            done = [event.candidate] if isinstance(event, Closed) else list(waiting)
+            yield from (waiting.pop(candidate) for candidate in done if candidate in waiting)
             yield event
 
 

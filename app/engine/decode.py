@@ -1,5 +1,8 @@
 """The policy: reads a prompt, then writes a script of forced text and free sections. Runs in the child process.
 
+The prompt is read once into sequence 0. Each candidate is a sequence that begins as a copy of it, which costs no
+memory; the candidates write in step, the next token of all of them in one batch, and who is done leaves the batch.
+
 Tags are forced, so every response is well-formed whatever the model does; what stands between them is sampled. A
 section ends where the model begins a tag: at the character '<', which no section may hold. Watching for the character
 and not for tokens keeps this right for vocabularies that fuse it with other text.
@@ -11,7 +14,7 @@ import codecs
 import math
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 import llama_cpp.llama_cpp as L
@@ -27,6 +30,8 @@ GRACE_TOKENS = 40
 TAIL_TOKENS = 8
 """Room per section for text that shared a token with '<' and is read again."""
 SENTENCE_ENDS = "。！？!?\n"
+CANDIDATE_TOKENS = 1792
+"""Room for the script of each candidate beside the first: the desk's whole response at its caps."""
 PENALTY_TOKENS = 64
 PLACEHOLDER = "…"
 """Stands in a section in which the model wrote nothing visible up to its cap."""
@@ -60,24 +65,46 @@ class _Clock:
         )
 
 
+@dataclass
+class _Sequence:
+    """A sequence of the context and the position behind its last token."""
+
+    number: int
+    position: int = 0
+
+
+@dataclass(frozen=True)
+class _Pen:
+    """What one candidate writes with."""
+
+    candidate: int
+    sequence: _Sequence
+    first_chain: int
+    """Samples until something visible stands in the section."""
+    chain: int
+    happened: list[Event]
+    """Where it tells what it wrote; shared by all."""
+
+
 class Writer:
-    """One context with one sequence, used by one thread.
+    """One context, used by one thread.
 
     Args:
         model: native handle.
         file: its file's name, for errors.
-        context_tokens: prompt and script together.
+        context_tokens: prompt and script of one candidate together.
+        candidates: the most that are written in step, at most `MAX_CANDIDATES`.
         switch: ends a generation from another thread.
     """
 
-    def __init__(self, model: int, file: str, context_tokens: int, switch: StopSwitch):
+    def __init__(self, model: int, file: str, context_tokens: int, candidates: int, switch: StopSwitch):
         self.vocab = Vocab(model)
         self._context_tokens = min(context_tokens, L.llama_model_n_ctx_train(model))
         self._switch = switch
         params = L.llama_context_default_params()
-        params.n_ctx = self._context_tokens
+        params.n_ctx = self._context_tokens + (candidates - 1) * CANDIDATE_TOKENS
         params.n_batch = params.n_ubatch = BATCH_TOKENS
-        params.n_seq_max = params.n_outputs_max = 1
+        params.n_seq_max = params.n_outputs_max = candidates + 1
         params.abort_callback = switch.callback
         params.abort_callback_data = switch.data
         self._context = new_context(model, params, file)
@@ -86,10 +113,10 @@ class Writer:
         self._batch = L.llama_batch_init(BATCH_TOKENS, 0, 1)
         # Each access through the structure makes a new pointer object; once a token, that is felt.
         self._tokens, self._positions, self._outputs = self._batch.token, self._batch.pos, self._batch.logits
+        self._owners = [self._batch.seq_id[row] for row in range(BATCH_TOKENS)]
         for row in range(BATCH_TOKENS):
             self._batch.n_seq_id[row] = 1
-            self._batch.seq_id[row][0] = 0
-        self._position = 0
+        self._prompt = _Sequence(0)
         self._kept: list[int] = []
         self._pieces = self.vocab.pieces()
         self._banned: list[int] = []
@@ -101,8 +128,8 @@ class Writer:
             elif b"<" in piece or not piece.decode("utf-8", "replace").strip():
                 self._banned_first.append(token)  # a section must hold something visible before it may end
 
-    def write(self, prompt: Sequence[Piece], script: Script, sampling: Sampling) -> Iterator[Event]:
-        """Read the prompt and write the script; see `protocol.Engine.generate`.
+    def write(self, prompt: Sequence[Piece], script: Script, samplings: Sequence[Sampling]) -> Iterator[Event]:
+        """Read the prompt and write the script, one candidate a sampling; see `protocol.Engine.generate`.
 
         Raises:
             DeskError: post_too_long (tokens, limit), both counted in tokens of the post alone.
@@ -112,15 +139,21 @@ class Writer:
         prompt_ids = self._prompt_ids(prompt, steps)
         stopped = False
         try:
-            L.llama_set_n_threads(self._context, self._writing_threads, thread_count())
             yield from self._read(prompt_ids)
             clock.read = time.perf_counter()
             # The forced text between two sections is a few tokens: as quick as one, and as slow to wake threads for.
             L.llama_set_n_threads(self._context, self._writing_threads, self._writing_threads)
-            yield from self._write(steps, sampling, clock)
+            yield from self._write(steps, samplings, clock)
         except _Stopped:
             stopped = True
         yield clock.finished(stopped, len(prompt_ids))
+
+    def read_ahead(self, prompt: Sequence[Piece]) -> Iterator[Reading]:
+        """Read as much of a prompt as `write` can reuse; ends early when stopped, or where the prompt is too long."""
+        ids = [token for piece in prompt for token in self.vocab.tokens(piece.text, special=piece.special)]
+        whole = len(ids) // BATCH_TOKENS * BATCH_TOKENS
+        with suppress(_Stopped):
+            yield from self._read(ids[: min(whole, self._context_tokens // BATCH_TOKENS * BATCH_TOKENS)])
 
     def _prompt_ids(self, prompt: Sequence[Piece], steps: Sequence[tuple[str, Section]]) -> list[int]:
         """Token ids of the prompt and of the text forced before the first section."""
@@ -139,95 +172,145 @@ class Writer:
             raise DeskError("post_too_long", tokens=post_tokens, limit=max(0, limit))
         return ids + (forced[0] if forced else [])
 
-    def _read(self, ids: list[int]) -> Iterator[Event]:
-        """Prefill, reusing what an earlier prompt shares.
+    def _read(self, ids: list[int]) -> Iterator[Reading]:
+        """Prefill sequence 0, reusing what an earlier prompt shares.
 
         Only whole batches are reused: a token read in a batch of another shape differs in its last bits, and the same
         seed would no longer write the same text.
         """
-        start = _shared(self._kept, ids[:-1]) // BATCH_TOKENS * BATCH_TOKENS
-        self._roll_back(start)
+        L.llama_set_n_threads(self._context, self._writing_threads, thread_count())
+        start = _shared(self._kept, ids) // BATCH_TOKENS * BATCH_TOKENS
+        if start == len(ids) and start:
+            start -= BATCH_TOKENS  # the logits behind the last token are wanted, and a batch makes them
+        self._roll_back(self._prompt, start)
         self._kept = ids[:start]
         yield Reading(start, len(ids))
         for begin in range(start, len(ids), BATCH_TOKENS):
             chunk = ids[begin : begin + BATCH_TOKENS]
-            self._feed(chunk)
+            self._feed([(self._prompt, chunk)])
             self._kept += chunk
             yield Reading(begin + len(chunk), len(ids))
 
-    def _write(self, steps: Sequence[tuple[str, Section]], sampling: Sampling, clock: _Clock) -> Iterator[Event]:
-        with self._chain(self._banned, sampling) as chain, self._chain(self._banned_first, sampling) as first_chain:
-            tail = ""
-            for number, (forced, section) in enumerate(steps):
-                if number:
-                    ids = self.vocab.tokens(tail + forced, special=True)
-                    for begin in range(0, len(ids), BATCH_TOKENS):
-                        self._feed(ids[begin : begin + BATCH_TOKENS])
-                tail, capped = yield from self._write_section(section, first_chain, chain, clock)
-                yield Closed(section.name, capped)
+    def _write(
+        self, steps: Sequence[tuple[str, Section]], samplings: Sequence[Sampling], clock: _Clock
+    ) -> Iterator[Event]:
+        """All candidates in step: each turn appends what every one of them asked for, then lets it ask again."""
+        happened: list[Event] = []
+        writing: list[tuple[_Sequence, Generator[list[int], int, None], list[int]]] = []
+        with ExitStack() as cleanup:
+            for number, sampling in enumerate(samplings):
+                sequence = _Sequence(number + 1, self._prompt.position)
+                L.llama_memory_seq_cp(self._memory, 0, sequence.number, -1, -1)
+                cleanup.callback(self._roll_back, sequence, 0)
+                first_chain, chain = (
+                    cleanup.enter_context(self._chain(banned, sampling))
+                    for banned in (self._banned_first, self._banned)
+                )
+                pen = _Pen(number, sequence, first_chain, chain, happened)
+                writing.append((sequence, candidate := self._compose(pen, steps, clock), next(candidate)))
+            rows = [-1] * len(writing)  # all begin from the logits behind the prompt
+            while writing:
+                still = []
+                for (sequence, candidate, _), row in zip(writing, rows, strict=True):
+                    with suppress(StopIteration):
+                        still.append((sequence, candidate, candidate.send(row)))
+                yield from happened
+                happened.clear()
+                writing = still
+                rows = self._append([(sequence, ids) for sequence, _, ids in writing])
+
+    def _compose(
+        self, pen: _Pen, steps: Sequence[tuple[str, Section]], clock: _Clock
+    ) -> Generator[list[int], int, None]:
+        """A candidate: yields the ids it wants appended, and is sent the row of the logits behind them."""
+        tail, row = "", (yield [])
+        for number, (forced, section) in enumerate(steps):
+            if number:
+                row = yield self.vocab.tokens(tail + forced, special=True)
+            tail, capped = yield from self._write_section(pen, section, row, clock)
+            pen.happened.append(Closed(section.name, capped, pen.candidate))
 
     def _write_section(
-        self, section: Section, first_chain: int, chain: int, clock: _Clock
-    ) -> Generator[Event, None, tuple[str, bool]]:
+        self, pen: _Pen, section: Section, row: int, clock: _Clock
+    ) -> Generator[list[int], int, tuple[str, bool]]:
         """Sample one section; returns (shown text that is not in the KV yet, whether the cap closed it)."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        whole = self._position  # tokens up to here spell whole characters
+        sequence = pen.sequence
+        whole = sequence.position  # tokens up to here spell whole characters
         last = ""
         for count in range(1, section.max_tokens + GRACE_TOKENS + 1):
-            token = self._sample(chain if last else first_chain, clock)
+            token = self._sample(pen.chain if last else pen.first_chain, row, clock)
             piece = self._pieces[token]
             text, tag, _ = decoder.decode(piece).partition("<")
             if not last:
                 text = text.lstrip()
             if text:
                 last = text[-1]
-                yield Delta(section.name, text)
+                pen.happened.append(Delta(section.name, text, pen.candidate))
             if tag:
-                self._roll_back(whole)
+                self._roll_back(sequence, whole)
                 return text, False
-            self._feed([token])
+            row = yield [token]
             open_bytes = len(decoder.getstate()[0])
             if open_bytes < len(piece):
-                whole = self._position
+                whole = sequence.position
             elif text:  # shown for earlier tokens; this one has only begun a character
-                whole = self._position - 1
+                whole = sequence.position - 1
             if count >= section.max_tokens and last and last in SENTENCE_ENDS:
                 break
-        self._roll_back(whole)
+        self._roll_back(sequence, whole)
         if last:
             return "", True
-        yield Delta(section.name, PLACEHOLDER)
+        pen.happened.append(Delta(section.name, PLACEHOLDER, pen.candidate))
         return PLACEHOLDER, True
 
-    def _sample(self, chain: int, clock: _Clock) -> int:
+    def _sample(self, chain: int, row: int, clock: _Clock) -> int:
         if self._switch.pulled:
             raise _Stopped
-        token: int = L.llama_sampler_sample(chain, self._context, -1)
+        token: int = L.llama_sampler_sample(chain, self._context, row)
         if not clock.sampled:
             clock.first_token = time.perf_counter()
         clock.sampled += 1
         return token
 
-    def _feed(self, ids: Sequence[int]) -> None:
-        """Append at most one batch to the sequence; the logits after its last token are then ready."""
+    def _append(self, wanted: Sequence[tuple[_Sequence, list[int]]]) -> list[int]:
+        """Append ids to every sequence; returns the row of the logits behind each."""
+        share = BATCH_TOKENS // max(1, len(wanted))
+        together = []
+        for sequence, ids in wanted:
+            head = max(0, len(ids) - share)
+            for begin in range(0, head, BATCH_TOKENS):
+                self._feed([(sequence, ids[begin : min(head, begin + BATCH_TOKENS)])])
+            together.append((sequence, ids[head:]))
+        return self._feed(together) if together else []
+
+    def _feed(self, parts: Sequence[tuple[_Sequence, list[int]]]) -> list[int]:
+        """Append at most one batch, to one sequence or several; returns the row of each one's last token."""
         if self._switch.pulled:
             raise _Stopped
-        last = len(ids) - 1
-        for row, token in enumerate(ids):
-            self._tokens[row] = token
-            self._positions[row] = self._position + row
-            self._outputs[row] = row == last
-        self._batch.n_tokens = len(ids)
+        row, ends = 0, []
+        for sequence, ids in parts:
+            for position, token in enumerate(ids, sequence.position):
+                self._tokens[row] = token
+                self._positions[row] = position
+                self._owners[row][0] = sequence.number
+                self._outputs[row] = False
+                row += 1
+            self._outputs[row - 1] = True
+            ends.append(row - 1)
+        self._batch.n_tokens = row
         code = L.llama_decode(self._context, self._batch)
         if code == 2:
             raise _Stopped
         if code != 0:
             raise RuntimeError(f"llama_decode returned {code}")
-        self._position += len(ids)
+        for sequence, ids in parts:
+            sequence.position += len(ids)
+        return ends
 
-    def _roll_back(self, position: int) -> None:
-        L.llama_memory_seq_rm(self._memory, 0, position, -1)
-        self._position = position
+    def _roll_back(self, sequence: _Sequence, position: int) -> None:
+        L.llama_memory_seq_rm(self._memory, sequence.number, position, -1)
+        sequence.position = position
 
     @contextmanager
     def _chain(self, banned: Iterable[int], sampling: Sampling) -> Iterator[int]:

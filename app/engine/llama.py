@@ -25,9 +25,6 @@ from app.errors import DeskError
 
 _ROOT = Path(__file__).resolve().parents[2]
 
-NUDGE: wire.Message = {"event": "nudge"}
-"""Comes from this side. One that nobody waits for any more is passed over by who waits next."""
-
 
 class _Child:
     """One engine process and a thread for each end of its pipes."""
@@ -54,7 +51,7 @@ class _Child:
         self._outgoing.put(message)
 
     def receive(self, patience_s: float) -> wire.Message:
-        """The next message, or NUDGE.
+        """The next message; a nudge may come from the child or from this side.
 
         Raises:
             DeskError: engine_crashed (exit), engine_hung (seconds), or what the child reports.
@@ -71,8 +68,8 @@ class _Child:
         return message
 
     def nudge(self) -> None:
-        """Let `receive` return NUDGE, so that its caller can wait anew with another patience."""
-        self._incoming.put(NUDGE)
+        """Let `receive` return, so that its caller can wait anew with another patience."""
+        self._incoming.put(wire.NUDGE)
 
     def alive(self) -> bool:
         """Whether the process runs."""
@@ -107,7 +104,8 @@ class LlamaEngine:
     Args:
         policy: GGUF that writes.
         reward: GGUF that scores; without it `embed` raises reward_model_missing.
-        context_tokens: prompt and response together.
+        context_tokens: prompt and one response together.
+        candidates: the most responses that are written in step.
         patience_s: longest silence of the child before it counts as hung.
         stop_patience_s: the same, once a generation was told to stop.
         policy_sha256: what the file must hash to, at every start of a child; another is model_changed. None: any.
@@ -119,6 +117,7 @@ class LlamaEngine:
         policy: Path,
         reward: Path | None,
         context_tokens: int = 4096,
+        candidates: int = 4,
         patience_s: float = 60.0,
         stop_patience_s: float = 5.0,
         *,
@@ -127,6 +126,7 @@ class LlamaEngine:
     ):
         self._arguments = [
             str(context_tokens),
+            str(candidates),
             str(policy.resolve()),
             policy_sha256 or "",
             str(reward.resolve()) if reward else "",
@@ -139,6 +139,8 @@ class LlamaEngine:
         self._request = 0
         self._generating = False
         self._stopped = 0
+        self._ahead: tuple[int, Sequence[Piece]] | None = None
+        """Request and prompt of a reading ahead that has perhaps not ended."""
         self._closed = False
         self._start()
 
@@ -151,17 +153,18 @@ class LlamaEngine:
         """Process id of the child, for measuring its memory."""
         return self._child.pid
 
-    def generate(self, prompt: Sequence[Piece], script: Script, sampling: Sampling) -> Iterator[Event]:
+    def generate(self, prompt: Sequence[Piece], script: Script, samplings: Sequence[Sampling]) -> Iterator[Event]:
         """See `protocol.Engine`. An iterator that is dropped half-way stops the generation."""
         asked = time.monotonic()
         with self._turn:
             request = self._begin(generating=True)
+            self._end_reading_ahead(unless=prompt)
             try:
                 if not self._wait_until_ready(request):
                     yield Finished(True, 0, 0.0, 0.0, 0, 0.0)
                     return
                 waited_s = time.monotonic() - asked
-                message = wire.generate_message(request, prompt, script, sampling)
+                message = wire.generate_message(request, prompt, script, samplings)
                 with closing(self._ask(message, "Finished")) as answers:
                     for answer in answers:
                         event = wire.read_event(answer)
@@ -176,12 +179,26 @@ class LlamaEngine:
         """See `protocol.Engine`."""
         with self._turn:
             request = self._begin(generating=False)
+            self._end_reading_ahead()
             self._wait_until_ready(request)
             vectors: list[list[float]] = []
             for answer in self._ask({"op": "embed", "id": request, "texts": list(texts)}, "embedded"):
                 if answer["event"] == "vectors":
                     vectors += wire.read_vectors(answer)
             return vectors
+
+    def read_ahead(self, prompt: Sequence[Piece]) -> None:
+        """See `protocol.Engine`. Does nothing while the engine is busy or not ready."""
+        if self._status.state != "ready" or not self._turn.acquire(blocking=False):
+            return
+        try:
+            if self._ahead is None or self._ahead[1] != prompt:
+                self._end_reading_ahead()
+                request = self._begin(generating=False)
+                self._child.send(wire.prompt_message(request, prompt))
+                self._ahead = request, prompt
+        finally:
+            self._turn.release()
 
     def stop(self) -> None:
         """See `protocol.Engine`."""
@@ -205,6 +222,12 @@ class LlamaEngine:
             self._request += 1
             self._generating = generating
             return self._request
+
+    def _end_reading_ahead(self, unless: Sequence[Piece] | None = None) -> None:
+        """Stop a reading ahead, unless it is of this prompt."""
+        if self._ahead and self._ahead[1] != unless:
+            self._child.send({"op": "stop", "id": self._ahead[0]})
+        self._ahead = None
 
     def _wait_until_ready(self, request: int) -> bool:
         """Wait for the child to have loaded; one that failed, or died idle, is replaced. False if stopped meanwhile.
@@ -252,8 +275,8 @@ class LlamaEngine:
 
     def _receive(self, child: _Child) -> wire.Message:
         """The child's next message; a stop meanwhile shortens the wait for it."""
-        message = NUDGE
-        while message is NUDGE:
+        message = wire.NUDGE
+        while message == wire.NUDGE:
             stopped = self._stopped == self._request
             message = child.receive(self._stop_patience_s if stopped else self._patience_s)
         return message

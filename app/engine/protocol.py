@@ -21,6 +21,8 @@ class Section:
     max_tokens: int
 
 
+MAX_CANDIDATES = 8
+
 Script = tuple[str | Section, ...]
 """What follows the prompt: forced text and free sections, in turn. An edited layer is simply more forced text."""
 
@@ -49,10 +51,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class Delta:
-    """More text of a section."""
+    """More text of a section of a candidate."""
 
     section: str
     text: str
+    candidate: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,12 @@ class Closed:
 
     section: str
     capped: bool
+    candidate: int = 0
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The script is done, or was stopped. Always the last event of a generation that raised nothing."""
+    """Every candidate is done, or all were stopped. Always the last event of a generation that raised nothing."""
 
     stopped: bool
     prompt_tokens: int
@@ -73,6 +77,7 @@ class Finished:
     first_token_s: float
     """From the call to the first sampled token."""
     decode_tokens: int
+    """Sampled by all candidates together."""
     decode_s: float
 
 
@@ -92,13 +97,18 @@ class Engine(Protocol):
 
     def status(self) -> Status: ...
 
-    def generate(self, prompt: Sequence[Piece], script: Script, sampling: Sampling) -> Iterator[Event]:
-        """Read the prompt, then write the script.
+    def generate(self, prompt: Sequence[Piece], script: Script, samplings: Sequence[Sampling]) -> Iterator[Event]:
+        """Read the prompt once, then write the script: one candidate a sampling, all of them in step.
+
+        A seed writes the same text again only beside as many other candidates.
 
         Raises:
             DeskError: post_too_long (tokens, limit), engine_crashed, engine_hung, or what kept the model from loading.
                 After a crash or a hang the engine is usable again.
         """
+
+    def read_ahead(self, prompt: Sequence[Piece]) -> None:
+        """Read a prompt that will perhaps be generated from, and return at once; whatever else is asked comes first."""
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One L2-normalised vector (H,) a text, from the reward model."""

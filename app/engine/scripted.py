@@ -94,15 +94,21 @@ class ScriptedEngine:
         """Always ready."""
         return Status("ready")
 
-    def generate(self, prompt: Sequence[Piece], script: Script, sampling: Sampling) -> Iterator[Event]:
-        """The given parts in small deltas, two `Reading` before them; counts are of characters."""
+    def generate(self, prompt: Sequence[Piece], script: Script, samplings: Sequence[Sampling]) -> Iterator[Event]:
+        """The given parts in small deltas, two `Reading` before them; counts are of characters.
+
+        Every candidate but the first begins its sections with its number, so that they can be told apart.
+        """
         with self._turn:
             self._stopped.clear()
             self._generating = True
             try:
-                yield from self._generate(sum(len(piece.text) for piece in prompt), script)
+                yield from self._generate(sum(len(piece.text) for piece in prompt), script, len(samplings))
             finally:
                 self._generating = False
+
+    def read_ahead(self, prompt: Sequence[Piece]) -> None:
+        """Nothing is gained by it here."""
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Counts of hashed characters and pairs of them: equal texts score 1, texts that share words score high."""
@@ -119,9 +125,9 @@ class ScriptedEngine:
         """Nothing to free; a held generation is stopped."""
         self.stop()
 
-    def _generate(self, prompt_chars: int, script: Script) -> Iterator[Event]:
+    def _generate(self, prompt_chars: int, script: Script, candidates: int) -> Iterator[Event]:
         chars = 0
-        for event in self._events(prompt_chars, script):
+        for event in self._events(prompt_chars, script, candidates):
             if self._gate:
                 self._gate.pass_through(self._stopped)
             if self._stopped.is_set():
@@ -130,7 +136,7 @@ class ScriptedEngine:
             yield event
         yield Finished(self._stopped.is_set(), prompt_chars, 0.1, 0.1, chars, 0.1)
 
-    def _events(self, prompt_chars: int, script: Script) -> Iterator[Event]:
+    def _events(self, prompt_chars: int, script: Script, candidates: int) -> Iterator[Event]:
         yield Reading(0, prompt_chars)
         yield Reading(prompt_chars, prompt_chars)
         for section in script:
@@ -138,10 +144,11 @@ class ScriptedEngine:
                 continue
             if section.name in self._errors:
                 raise self._errors[section.name]
-            text = self._parts[section.name]
-            for start in range(0, len(text), CHUNK_CHARS):
-                yield Delta(section.name, text[start : start + CHUNK_CHARS])
-            yield Closed(section.name, capped=False)
+            for candidate in range(candidates):
+                text = (f"（{candidate + 1}）" if candidate else "") + self._parts[section.name]
+                for start in range(0, len(text), CHUNK_CHARS):
+                    yield Delta(section.name, text[start : start + CHUNK_CHARS], candidate)
+                yield Closed(section.name, capped=False, candidate=candidate)
 
 
 def _vector(text: str) -> list[float]:

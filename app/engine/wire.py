@@ -1,9 +1,10 @@
 """What goes over the pipes between the desk and its engine child: one JSON object a line, never a pickle.
 
-To the child: {"op": "generate", "id", "prompt", "script", "sampling"}, {"op": "embed", "id", "texts"},
-{"op": "stop", "id"}. From the child: {"event": "loading"} ..., {"event": "ready"}; then for a request the events of
-`protocol` under their class names, ending with Finished, or "vectors" ..., ending with "embedded"; and at any time
-{"event": "error", "code", "values"}, which ends the request.
+To the child: {"op": "generate", "id", "prompt", "script", "samplings"}, {"op": "read", "id", "prompt"},
+{"op": "embed", "id", "texts"}, {"op": "stop", "id"}. From the child: {"event": "loading"} ..., {"event": "ready"}; then
+for a request the events of `protocol` under their class names, ending with Finished, or "vectors" ..., ending with
+"embedded"; nothing for "read" but {"event": "nudge"}, a sign of life; and at any time {"event": "error", "code",
+"values"}, which ends the request.
 """
 
 from __future__ import annotations
@@ -44,22 +45,35 @@ def read_event(message: Message) -> Event:
     return _EVENTS[values.pop("event")](**values)
 
 
-def generate_message(request: int, prompt: Sequence[Piece], script: Script, sampling: Sampling) -> Message:
+NUDGE: Message = {"event": "nudge"}
+"""Says nothing, and is passed over by whoever waits for an answer."""
+
+
+def generate_message(request: int, prompt: Sequence[Piece], script: Script, samplings: Sequence[Sampling]) -> Message:
     """A generation for the pipe: pieces as objects, forced text as a string, a section as an object."""
     return {
         "op": "generate",
         "id": request,
         "prompt": [asdict(piece) for piece in prompt],
         "script": [step if isinstance(step, str) else asdict(step) for step in script],
-        "sampling": asdict(sampling),
+        "samplings": [asdict(sampling) for sampling in samplings],
     }
 
 
-def read_generate(message: Message) -> tuple[tuple[Piece, ...], Script, Sampling]:
+def read_generate(message: Message) -> tuple[tuple[Piece, ...], Script, tuple[Sampling, ...]]:
     """Inverse of `generate_message`, without the number."""
-    prompt = tuple(Piece(**piece) for piece in message["prompt"])
     script = tuple(step if isinstance(step, str) else Section(**step) for step in message["script"])
-    return prompt, script, Sampling(**message["sampling"])
+    return read_prompt(message), script, tuple(Sampling(**sampling) for sampling in message["samplings"])
+
+
+def prompt_message(request: int, prompt: Sequence[Piece]) -> Message:
+    """A prompt to be read ahead, for the pipe."""
+    return {"op": "read", "id": request, "prompt": [asdict(piece) for piece in prompt]}
+
+
+def read_prompt(message: Message) -> tuple[Piece, ...]:
+    """The prompt of a message."""
+    return tuple(Piece(**piece) for piece in message["prompt"])
 
 
 def vectors_message(count: int, floats: bytes) -> Message:

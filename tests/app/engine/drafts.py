@@ -21,6 +21,11 @@ def long_script(sections: int = 380) -> Script:
     return tuple(part for number in range(sections) for part in ("<L1>", Section(f"part {number}", 40)))
 
 
+def by_candidate(events: Iterable[Event], number: int) -> list[Event]:
+    """The text of one candidate."""
+    return [event for event in events if isinstance(event, Delta) and event.candidate == number]
+
+
 def parts(events: Iterable[Event]) -> dict[str, str]:
     """The text of each section."""
     texts: dict[str, str] = {}

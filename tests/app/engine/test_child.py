@@ -14,7 +14,7 @@ from tests.app.engine.drafts import POST
 
 def start_child(policy: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "app.engine.child", "4096", str(policy), "", "", ""],
+        [sys.executable, "-m", "app.engine.child", "4096", "2", str(policy), "", "", ""],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -35,7 +35,7 @@ def test_an_unforeseen_error_names_its_place_and_quotes_no_text(policy: Path) ->
         assert wire.from_line(child.stdout.readline()) == {"event": "ready"}
         # A script that no caller of ours can make: two sections with nothing forced between them.
         script = (Section(POST, 1), Section(POST, 1))
-        child.stdin.write(wire.to_line(wire.generate_message(1, (), script, Sampling(0))))
+        child.stdin.write(wire.to_line(wire.generate_message(1, (), script, [Sampling(0)])))
         child.stdin.flush()
         error = wire.from_line(child.stdout.readline())
         assert error["code"] == "engine_crashed" and error["values"]["exit"].startswith("ValueError decode.py:")
@@ -57,3 +57,15 @@ def test_joined_deltas_lose_no_text_and_keep_their_order() -> None:
         end,
     ]
     assert got[-3] == Delta("L2", "啊")
+
+
+def test_a_candidate_that_closes_a_section_leaves_the_others_text_to_be_joined() -> None:
+    turns = [Delta("L1", letter, candidate) for letter in POST for candidate in range(3)]
+    events: list[Event] = [*turns, Closed("L1", False, 1), Delta("L2", "啊", 1), Finished(False, 1, 0.0, 0.0, 1, 0.0)]
+    got = list(joined(iter(events)))
+    for candidate in range(3):
+        mine = [event for event in got if isinstance(event, Delta) and event.candidate == candidate]
+        assert "".join(event.text for event in mine) == POST + ("啊" if candidate == 1 else "")
+    closed = got.index(Closed("L1", False, 1))
+    before = [event.text for event in got[:closed] if isinstance(event, Delta) and event.candidate == 1]
+    assert "".join(before) == POST

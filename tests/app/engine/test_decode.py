@@ -4,33 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app.chain import TAGS, prompt_pieces
+from app.chain import TAGS, parse, prompt_pieces
 from app.engine import native
 from app.engine.decode import GRACE_TOKENS, PLACEHOLDER, Writer
 from app.engine.native import StopSwitch, load_model
-from app.engine.protocol import Closed, Finished, Sampling, Section
-from tests.app.engine.drafts import POST, parts, response_script, written
+from app.engine.protocol import Closed, Finished, Reading, Sampling, Section
+from tests.app.engine.drafts import POST, by_candidate, parts, response_script, written
 from tests.tiny_gguf import write_bigram
 
 
 class RecordingWriter(Writer):
-    """Keeps the ids that stand in the sequence."""
+    """Keeps the ids that stand in each sequence; a finished candidate's stay after it is gone."""
 
-    ids: list[int] = []
+    def __init__(self, *arguments: Any):
+        self.ids: dict[int, list[int]] = {}
+        super().__init__(*arguments)
 
-    def _feed(self, ids: Sequence[int]) -> None:
-        super()._feed(ids)
-        self.ids = [*self.ids, *ids]
+    def _feed(self, parts: Sequence[tuple[Any, list[int]]]) -> list[int]:
+        for sequence, ids in parts:
+            before = self.ids.setdefault(sequence.number, self.ids.get(0, [])[: sequence.position])
+            self.ids[sequence.number] = before[: sequence.position] + ids
+        return super()._feed(parts)
 
-    def _roll_back(self, position: int) -> None:
-        super()._roll_back(position)
-        self.ids = self.ids[:position]
+    def _roll_back(self, sequence: Any, position: int) -> None:
+        super()._roll_back(sequence, position)
+        if position:
+            self.ids[sequence.number] = self.ids.get(sequence.number, [])[:position]
 
-    def text(self) -> str:
-        return b"".join(self.vocab.pieces()[token] for token in self.ids).decode("utf-8", "replace")
+    def text(self, candidate: int = 0) -> str:
+        return b"".join(self.vocab.pieces()[token] for token in self.ids[candidate + 1]).decode("utf-8", "replace")
 
 
 @pytest.fixture(autouse=True)
@@ -41,13 +47,13 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def writer_of(path: Path) -> RecordingWriter:
-    return RecordingWriter(load_model(path, lambda: None), path.name, 4096, StopSwitch())
+    return RecordingWriter(load_model(path, lambda: None), path.name, 4096, 4, StopSwitch())
 
 
 def write_one(tmp_path: Path, successors: Mapping[bytes, bytes], max_tokens: int = 6) -> tuple[str, bool, int]:
     """Text, capped, tokens of one section by a model of our making."""
     writer = writer_of(write_bigram(tmp_path / "model.gguf", successors))
-    events = list(writer.write((), ("<L1>", Section("L1", max_tokens), "</L1>"), Sampling(0)))
+    events = list(writer.write((), ("<L1>", Section("L1", max_tokens), "</L1>"), [Sampling(0)]))
     closed, finished = events[-2:]
     assert isinstance(closed, Closed) and isinstance(finished, Finished)
     return parts(events)["L1"], closed.capped, finished.decode_tokens
@@ -57,7 +63,7 @@ def test_the_model_has_read_exactly_what_is_shown(policy: Path) -> None:
     writer = writer_of(policy)
     prompt = "".join(piece.text for piece in prompt_pieces(POST))
     for seed in range(30):
-        shown = prompt + written(writer.write(prompt_pieces(POST), response_script(), Sampling(seed)))
+        shown = prompt + written(writer.write(prompt_pieces(POST), response_script(), [Sampling(seed)]))
         read = writer.text()
         # Nothing is read behind the answer's text, so the end of it may be missing.
         assert shown.startswith(read) and "<answer>" in read[len(prompt) :]
@@ -107,5 +113,70 @@ def test_control_characters_are_not_written(tmp_path: Path, token: bytes) -> Non
 
 def test_text_after_the_last_section_is_not_read(policy: Path) -> None:
     writer = writer_of(policy)
-    list(writer.write(prompt_pieces(POST), response_script(), Sampling(0)))
+    list(writer.write(prompt_pieces(POST), response_script(), [Sampling(0)]))
     assert not writer.text().endswith(TAGS[-1])
+
+
+def test_every_candidate_has_read_exactly_what_it_shows(policy: Path) -> None:
+    writer = writer_of(policy)
+    prompt = "".join(piece.text for piece in prompt_pieces(POST))
+    for seed in range(0, 40, 4):
+        events = list(writer.write(prompt_pieces(POST), response_script(), [Sampling(seed + n) for n in range(4)]))
+        shown = [prompt + written(by_candidate(events, number)) for number in range(4)]
+        assert len(set(shown)) == 4
+        for number, text in enumerate(shown):
+            assert text.startswith(writer.text(number)) and "<answer>" in writer.text(number)[len(prompt) :]
+
+
+def test_candidates_end_at_different_times_and_each_is_whole(policy: Path) -> None:
+    writer = writer_of(policy)
+    events = list(writer.write(prompt_pieces(POST), response_script(), [Sampling(n) for n in range(4)]))
+    last = {event.candidate: at for at, event in enumerate(events) if isinstance(event, Closed)}
+    sampled = events[-1].decode_tokens if isinstance(events[-1], Finished) else 0
+    assert len(set(last.values())) == 4 and sampled > 0
+    for number in range(4):
+        assert parse(written(by_candidate(events, number)))
+
+
+def test_a_long_text_forced_amid_the_script_is_read_by_every_candidate(policy: Path) -> None:
+    """An edited layer may be longer than a batch."""
+    writer = writer_of(policy)
+    edited = "他很累，" * 200
+    script = ("<L1>", Section("L1", 5), f"</L1>\n<L2>{edited}</L2>\n<L3>", Section("L3", 5), "</L3>")
+    assert len(writer.vocab.tokens(edited, special=True)) > 3 * 256
+    list(writer.write(prompt_pieces(POST), script, [Sampling(n) for n in range(3)]))
+    assert all(writer.text(number).count(edited) == 1 for number in range(3))
+
+
+def test_candidates_leave_nothing_behind(policy: Path) -> None:
+    writer = writer_of(policy)
+    alone = written(writer.write(prompt_pieces(POST), response_script(), [Sampling(5)]))
+    events = writer.write(prompt_pieces(POST), response_script(), [Sampling(n) for n in range(4)])
+    next(event for event in events if isinstance(event, Closed))
+    events.close()
+    assert written(writer.write(prompt_pieces(POST), response_script(), [Sampling(5)])) == alone
+
+
+def test_reading_ahead_saves_reading_and_changes_no_text(policy: Path) -> None:
+    post = POST * 20
+    expected = written(writer_of(policy).write(prompt_pieces(post), response_script(), [Sampling(3)]))
+    writer = writer_of(policy)
+    list(writer.read_ahead(prompt_pieces(post)))
+    first, *events = writer.write(prompt_pieces(post), response_script(), [Sampling(3)])
+    assert isinstance(first, Reading) and first.done_tokens == first.total_tokens // 256 * 256 > 0
+    assert written(events) == expected
+
+
+def test_reading_ahead_stops_where_it_is_told_and_goes_on_from_there(policy: Path) -> None:
+    writer = writer_of(policy)
+    reading = writer.read_ahead(prompt_pieces(POST * 40))
+    assert [next(reading).done_tokens, next(reading).done_tokens] == [0, 256]
+    writer._switch.arm(1)
+    writer._switch.pull(1)
+    assert list(reading) == []
+    writer._switch.arm(2)
+    assert next(writer.read_ahead(prompt_pieces(POST * 40))).done_tokens == 256
+
+
+def test_reading_ahead_of_a_post_beyond_the_context_ends_quietly(policy: Path) -> None:
+    assert [*writer_of(policy).read_ahead(prompt_pieces(POST * 2000))][-1].done_tokens == 4096

@@ -17,7 +17,7 @@ from app.engine.llama import LlamaEngine
 from app.engine.protocol import Closed, Delta, Event, Finished, Reading, Sampling
 from app.errors import DeskError
 from tests.app.engine.conftest import CONTEXT_TOKENS
-from tests.app.engine.drafts import OTHER_POST, POST, long_script, parts, response_script, written
+from tests.app.engine.drafts import OTHER_POST, POST, by_candidate, long_script, parts, response_script, written
 from tests.tiny_gguf import write_model
 
 
@@ -29,12 +29,12 @@ def fresh(policy: Path) -> Iterator[LlamaEngine]:
 
 
 def draft(engine: LlamaEngine, post: str = POST, seed: int = 0) -> list[Event]:
-    return list(engine.generate(prompt_pieces(post), response_script(), Sampling(seed)))
+    return list(engine.generate(prompt_pieces(post), response_script(), [Sampling(seed)]))
 
 
 def begin_long(engine: LlamaEngine, kind: type[Event]) -> Iterator[Event]:
     """Start a long generation and follow it up to its first event of a kind."""
-    events = engine.generate(prompt_pieces(POST), long_script(), Sampling(0))
+    events = engine.generate(prompt_pieces(POST), long_script(), [Sampling(0)])
     for event in events:
         if isinstance(event, kind):
             return events
@@ -53,7 +53,7 @@ def test_every_draft_parses_whatever_the_model_writes(engine: LlamaEngine) -> No
 def test_a_hot_model_with_tiny_caps_still_writes_whole_responses(engine: LlamaEngine) -> None:
     for seed in range(10):
         sampling = Sampling(seed, temperature=5.0, top_k=400, top_p=1.0)
-        assert parse(written(engine.generate(prompt_pieces(POST), response_script(max_tokens=1), sampling)))
+        assert parse(written(engine.generate(prompt_pieces(POST), response_script(max_tokens=1), [sampling])))
 
 
 def test_the_same_seed_writes_the_same_text(engine: LlamaEngine) -> None:
@@ -65,7 +65,7 @@ def test_a_draft_does_not_depend_on_the_one_before(engine: LlamaEngine, fresh: L
     expected = written(draft(fresh, post=POST * 20))
     for before in (POST * 20, OTHER_POST * 20):
         draft(engine, post=before)
-        next(events := engine.generate(prompt_pieces(before + OTHER_POST), long_script(100), Sampling(1)))
+        next(events := engine.generate(prompt_pieces(before + OTHER_POST), long_script(100), [Sampling(1)]))
         engine.stop()
         list(events)
     assert written(draft(engine, post=POST * 20)) == expected
@@ -76,6 +76,30 @@ def test_a_prompt_that_was_read_is_not_read_again(engine: LlamaEngine) -> None:
     first = draft(engine, post=POST * 20)[0]
     # Whole batches only: in batches of another shape the last bits differ, and with them the text of a seed.
     assert isinstance(first, Reading) and first.done_tokens == first.total_tokens // BATCH_TOKENS * BATCH_TOKENS > 0
+
+
+def test_a_prompt_that_was_read_ahead_is_not_read_again(fresh: LlamaEngine) -> None:
+    draft(fresh)  # a child that is still loading has nothing to read with
+    fresh.read_ahead(prompt_pieces(POST * 20))
+    first, *_, last = draft(fresh, post=POST * 20)
+    assert isinstance(first, Reading) and first.done_tokens > 0
+    assert isinstance(last, Finished) and not last.stopped
+
+
+def test_reading_ahead_gives_way_to_what_is_asked(fresh: LlamaEngine) -> None:
+    expected = written(draft(fresh))
+    for _ in range(3):
+        fresh.read_ahead(prompt_pieces(OTHER_POST * 400))
+        fresh.read_ahead(prompt_pieces(OTHER_POST * 401))
+        assert written(draft(fresh)) == expected
+
+
+def test_candidates_of_one_post_are_whole_and_differ(engine: LlamaEngine) -> None:
+    events = list(engine.generate(prompt_pieces(POST), response_script(), [Sampling(seed) for seed in range(4)]))
+    texts = [written(by_candidate(events, number)) for number in range(4)]
+    assert len({*texts}) == 4 and all(parse(text) for text in texts)
+    again = list(engine.generate(prompt_pieces(POST), response_script(), [Sampling(seed) for seed in range(4)]))
+    assert [written(by_candidate(again, number)) for number in range(4)] == texts
 
 
 def test_tags_and_control_tokens_in_a_post_stay_text(engine: LlamaEngine) -> None:
@@ -93,7 +117,7 @@ def test_odd_characters_in_a_post_are_read(engine: LlamaEngine, post: str) -> No
 def test_a_layer_that_a_person_wrote_is_kept_and_the_rest_follows(engine: LlamaEngine) -> None:
     script = response_script()
     kept = (script[0], "我听见了他的疲惫。", *script[2:])
-    events = list(engine.generate(prompt_pieces(POST), kept, Sampling(0)))
+    events = list(engine.generate(prompt_pieces(POST), kept, [Sampling(0)]))
     assert set(parts(events)) == {"L2", "L3", "L4", "answer"}
 
 
@@ -114,7 +138,7 @@ def test_a_post_that_does_not_fit_names_its_size_and_the_limit(policy: Path) -> 
 
 
 def test_a_stop_while_the_prompt_is_read_ends_it(engine: LlamaEngine) -> None:
-    events = engine.generate(prompt_pieces("x" * 30_000), response_script(), Sampling(0))
+    events = engine.generate(prompt_pieces("x" * 30_000), response_script(), [Sampling(0)])
     assert isinstance(next(events), Reading)
     engine.stop()
     *rest, finished = events

@@ -19,7 +19,7 @@ def any_engine(request: pytest.FixtureRequest, engine: LlamaEngine) -> Engine:
 
 
 def test_events_come_in_the_order_of_the_script(any_engine: Engine) -> None:
-    events = list(any_engine.generate(prompt_pieces(POST), response_script(), Sampling(3)))
+    events = list(any_engine.generate(prompt_pieces(POST), response_script(), [Sampling(3)]))
     readings = [event for event in events if isinstance(event, Reading)]
     assert events[: len(readings)] == readings and readings[-1].done_tokens == readings[-1].total_tokens
     assert isinstance(events[-1], Finished) and not events[-1].stopped
@@ -35,7 +35,7 @@ def test_events_come_in_the_order_of_the_script(any_engine: Engine) -> None:
 
 
 def test_the_engine_is_ready_after_a_generation(any_engine: Engine) -> None:
-    list(any_engine.generate(prompt_pieces(POST), response_script(), Sampling(3)))
+    list(any_engine.generate(prompt_pieces(POST), response_script(), [Sampling(3)]))
     assert any_engine.status().state == "ready"
 
 

@@ -15,14 +15,14 @@ from tests.app.engine.drafts import POST, parts, response_script
 
 def follow(engine: ScriptedEngine, into: list[Event]) -> threading.Thread:
     """Take in a generation on another thread."""
-    events = engine.generate(prompt_pieces(POST), response_script(), Sampling(0))
+    events = engine.generate(prompt_pieces(POST), response_script(), [Sampling(0)])
     thread = threading.Thread(target=lambda: into.extend(events))
     thread.start()
     return thread
 
 
 def test_it_writes_what_it_was_given() -> None:
-    events = ScriptedEngine({"L2": "别的假设。"}).generate(prompt_pieces(POST), response_script(), Sampling(0))
+    events = ScriptedEngine({"L2": "别的假设。"}).generate(prompt_pieces(POST), response_script(), [Sampling(0)])
     assert parts(events) == {**PARTS, "L2": "别的假设。"}
 
 
@@ -52,7 +52,7 @@ def test_it_fails_where_it_is_told_to() -> None:
     engine = ScriptedEngine(errors={"L3": DeskError("engine_crashed", exit="SIGSEGV")})
     seen = []
     with pytest.raises(DeskError, match="engine_crashed"):
-        for event in engine.generate(prompt_pieces(POST), response_script(), Sampling(0)):
+        for event in engine.generate(prompt_pieces(POST), response_script(), [Sampling(0)]):
             seen.append(event)
     assert set(parts(seen)) == {"L1", "L2"}
 

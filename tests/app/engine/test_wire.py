@@ -22,7 +22,7 @@ def test_an_event_survives_the_pipe_as_one_line(event: Event) -> None:
 
 
 def test_a_request_survives_the_pipe() -> None:
-    request = (prompt_pieces(ODD_TEXT), response_script(), Sampling(3, temperature=0.5))
+    request = (prompt_pieces(ODD_TEXT), response_script(), (Sampling(3, temperature=0.5), Sampling(4)))
     line = wire.to_line(wire.generate_message(1, *request))
     assert wire.read_generate(wire.from_line(line)) == request
 
