@@ -10,12 +10,12 @@ from pathlib import Path
 
 from app.chain import SECTIONS, FormatError, Response
 from app.errors import DeskError
-from app.intake import accept_post, accept_section
+from app.intake import accept_name, accept_post, accept_section
 from app.reviewing import desk_errors
 from storage.store import Store
 
 AUTHOR = "seeds"
-"""Who signs what is imported, so that every person of the desk may review it."""
+"""Who signs what is imported without an `author` of its own; none of the desk, so that every person may review it."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,12 @@ class Imported:
 
 @dataclass(frozen=True)
 class Chain:
-    """A post and its response, ready to be stored."""
+    """A post and its response, ready to be stored, and who signs it."""
 
     title: str
     description: str
     response: Response
+    author: str
 
 
 def import_chains(store: Store, source: Path) -> Imported:
@@ -48,7 +49,6 @@ def import_chains(store: Store, source: Path) -> Imported:
         raise DeskError("chains_missing", path=source)
     added = known = 0
     with desk_errors():
-        author = store.person(AUTHOR)
         for path, chains in files.items():
             sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
             for chain in chains:
@@ -56,7 +56,7 @@ def import_chains(store: Store, source: Path) -> Imported:
                     chain.title,
                     chain.description,
                     chain.response,
-                    author.id,
+                    store.person(chain.author).id,
                     model_name=path.name,
                     model_sha256=sha256,
                 )
@@ -81,6 +81,7 @@ def _chains(path: Path) -> Iterator[Chain]:
             values = json.loads(line)
             title, description = accept_post(values.get("title", ""), values["description"])
             response = Response(**{name: accept_section(name, values[name]) for name in SECTIONS})
+            author = accept_name(values.get("author", AUTHOR))
         except (ValueError, KeyError, TypeError, AttributeError, DeskError, FormatError):
             raise DeskError("chains_line", file=path, line=number) from None
-        yield Chain(title, description, response)
+        yield Chain(title, description, response, author)

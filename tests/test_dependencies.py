@@ -21,6 +21,8 @@ TRAINING_ONLY = {"torch", "transformers", "trl", "peft", "sentence_transformers"
 # Fixed by the users of this project, or plugins of what is imported.
 NOT_IMPORTED = {"huggingface-hub", "peft", "accelerate", "ruff", "mypy"}
 DISTRIBUTION = {
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
     "yaml": "pyyaml",
     "llama_cpp": "llama-cpp-python",
     "starlette": "fastapi",

@@ -35,7 +35,14 @@ TEXTS = (
 )
 
 
-def _open(path: Path, embedding: bool, context: int) -> llama_cpp.Llama:
+def open_gguf(path: Path, embedding: bool, context: int) -> llama_cpp.Llama:
+    """A GGUF for reading whole texts: logits of every position, or embeddings.
+
+    Args:
+        path: the file.
+        embedding: whether it is a reward encoder.
+        context: the most tokens it reads at once.
+    """
     return llama_cpp.Llama(
         str(path),
         n_ctx=context,
@@ -48,10 +55,19 @@ def _open(path: Path, embedding: bool, context: int) -> llama_cpp.Llama:
 
 
 def _token_ids_equal(tokenizer, model: llama_cpp.Llama, texts: tuple[str, ...], **options: bool) -> float:
-    """Share of texts whose ids agree; control tokens typed in a text are text on both sides."""
+    """Share of texts whose ids agree; control tokens typed in a text are text on both sides.
+
+    Released tokenizers normalize first (NFC) and llama.cpp does not, so it is given the normalized text; the desk
+    stores every text as NFC.
+    """
+    normalizer = tokenizer.backend_tokenizer.normalizer
     same = [
         tokenizer(text, split_special_tokens=True, **options)["input_ids"]
-        == model.tokenize(text.encode(), add_bos=options["add_special_tokens"], special=False)
+        == model.tokenize(
+            (normalizer.normalize_str(text) if normalizer else text).encode(),
+            add_bos=options["add_special_tokens"],
+            special=False,
+        )
         for text in texts
     ]
     return float(np.mean(same))
@@ -65,7 +81,7 @@ def check_policy(model: Path, path: Path) -> dict[str, float]:
     """
     tokenizer = AutoTokenizer.from_pretrained(model)
     network = AutoModelForCausalLM.from_pretrained(model, dtype="float32").eval()
-    engine = _open(path, embedding=False, context=1024)
+    engine = open_gguf(path, embedding=False, context=1024)
     differences, agreements, divergences = [], [], []
     for post in POSTS:
         text = "".join(piece.text for piece in prompt_pieces(post)) + render(RESPONSE)
@@ -98,7 +114,7 @@ def check_encoder(model: Path, path: Path) -> dict[str, float]:
         token_ids_equal (share of texts), min_cosine and mean_cosine between the two embeddings of a text.
     """
     encoder = SentenceTransformer(str(model), device="cpu")
-    engine = _open(path, embedding=True, context=encoder.max_seq_length)
+    engine = open_gguf(path, embedding=True, context=encoder.max_seq_length)
     texts = tuple(scored_post(post) for post in POSTS) + (scored_answer(RESPONSE.answer),)
     ours = encoder.encode(list(texts), normalize_embeddings=True)
     theirs = np.array([engine.embed(text, normalize=True) for text in texts])

@@ -1,56 +1,84 @@
-"""Evaluation of a run on posts it has not seen: format, overlap with people's answers, chains, reward.
+"""Evaluation of a run's policies on the same posts and seed: format, overlap with people's answers, chains, reward.
 
 Each figure stands between what people reach against each other (the ceiling) and people's answers to other posts (the
-floor), with the interval of a bootstrap over posts. Nothing is forced: a completion that is no response counts against
-the format rate and is left out of the rest.
+floor), with the interval of a bootstrap over posts; two policies are compared post by post. How a completion that is
+no response counts is told in `training.systems`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from itertools import islice, pairwise
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast, set_seed
+from tqdm import tqdm
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, set_seed
 
-from app.chain import FormatError, Response, messages, neutral, parse
+from app.chain import messages, neutral
+from training.checkpoint import base_model, load_tokenizer
 from training.data.build import read_corpus
 from training.data.records import Record
 from training.device import device
-from training.metrics import Metric, Post, evaluate, evaluate_chains, human_ceiling
-from training.recipe import EvaluateRecipe, Recipe
-from training.reward import cosines, load_trained
+from training.evaluation_report import draw_systems, to_markdown
+from training.intervals import Scores, summary
+from training.likelihood import bits_per_character
+from training.metrics import Post, evaluate, human_ceiling
+from training.provenance import LIBRARIES
+from training.recipe import EvaluateRecipe, Recipe, RecipeError
+from training.reward import cosines
+from training.rewards import Judge
+from training.scorecard import PRIMARY, Evaluation, Report, post_set, weights_hash
+from training.systems import compare, figures, score, system
 
-POLICIES = ("grpo", "sft")
-"""The stages that leave a policy, the last one first."""
+POLICIES = ("sft", "grpo")
+"""The stages that leave a policy; each is compared with the one before it."""
 
 
 def held_out(run: Path, settings: EvaluateRecipe, tokenizer: PreTrainedTokenizerFast) -> list[Record]:
-    """Test posts that were written as one, have two answers or more, and fit into the prompt; in the corpus' order."""
+    """Test posts that were written as one and fit the prompt, in the corpus' order, first those with two answers.
+
+    Raises:
+        RecipeError: if there are fewer than two.
+    """
     chosen = []
-    for record in read_corpus(run / "corpus", "test"):
-        if record.origin == "joined" or len(record.responses) < 2:
-            continue
+    written = [record for record in read_corpus(run / "corpus", "test") if record.origin != "joined"]
+    for record in sorted(written, key=lambda record: len(record.responses) < 2):
         prompt = tokenizer.apply_chat_template(messages(record.post), add_generation_prompt=True)["input_ids"]
         if len(prompt) <= settings.max_prompt_tokens:
             chosen.append(record)
         if len(chosen) == settings.posts:
             break
+    if len(chosen) < 2:
+        raise RecipeError(
+            f"{len(chosen)} test posts fit the prompt; give more data or raise evaluate.max_prompt_tokens."
+        )
     return chosen
 
 
 def complete(model_folder: Path, posts: Sequence[str], settings: EvaluateRecipe, seed: int) -> list[str]:
-    """One sampled completion a post, in the desk's sampling."""
-    tokenizer = AutoTokenizer.from_pretrained(model_folder, padding_side="left")
-    model = AutoModelForCausalLM.from_pretrained(model_folder, dtype="float32").to(device()).eval()
+    """One sampled completion a post, in the desk's sampling; the same seed gives the same ones on the same machine."""
+    tokenizer = load_tokenizer(model_folder)
+    tokenizer.padding_side = "left"
+    dtype = "bfloat16" if device().type == "cuda" else "float32"
+    model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=dtype).to(device()).eval()
+    # Posts of about the same length together, so that little is computed on padding; in one order, whatever is given.
+    order = sorted(range(len(posts)), key=lambda place: (len(posts[place]), posts[place]))
     set_seed(seed)
-    completions: list[str] = []
-    for start in range(0, len(posts), settings.batch):
-        prompts = [messages(post) for post in posts[start : start + settings.batch]]
+    completions = [""] * len(posts)
+    starts = range(0, len(posts), settings.batch)
+    for start in tqdm(starts, desc=model_folder.parent.name, unit="batch", disable=not sys.stderr.isatty()):
+        places = order[start : start + settings.batch]
         encoded = tokenizer.apply_chat_template(
-            prompts, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
+            [messages(posts[place]) for place in places],
+            add_generation_prompt=True,
+            padding=True,
+            return_tensors="pt",
+            return_dict=True,
         ).to(device())
         with torch.inference_mode():
             written = model.generate(
@@ -64,92 +92,118 @@ def complete(model_folder: Path, posts: Sequence[str], settings: EvaluateRecipe,
                 pad_token_id=tokenizer.pad_token_id,
             )
         new = written[:, encoded["input_ids"].shape[1] :]
-        completions += tokenizer.batch_decode(new, skip_special_tokens=True)
+        for place, text in zip(places, tokenizer.batch_decode(new, skip_special_tokens=True), strict=True):
+            completions[place] = text
     return completions
 
 
-def read_response(completion: str) -> Response | None:
-    """The response of a completion, or None if it is none."""
-    try:
-        return parse(completion)
-    except FormatError:
-        return None
-
-
-def judge(run: Path, posts: Sequence[Post], completions: Sequence[str]) -> dict:
-    """The report on one completion a post; `posts` hold two answers by people or more."""
-    responses = [read_response(completion) for completion in completions]
-    answered = [(post, response) for post, response in zip(posts, responses, strict=True) if response]
+def report_on(
+    recipe: Recipe,
+    records: Sequence[Record],
+    judge: Judge,
+    rows: Mapping[str, Sequence[Scores]],
+    seconds: Mapping[str, float],
+) -> Report:
+    """The report on systems, in their order: each is compared with the one before it."""
+    posts = posts_of(records)
     first = [references[0] for _, references in posts]
-    report = {
+    own = cosines(judge.encoder, [post for post, _ in posts], first)
+    people = [{("score", "completions"): float(s), ("passed", "completions"): float(s >= judge.threshold)} for s in own]
+    several = [post for post in posts if len(post[1]) > 1]
+    return {
+        "recipe": recipe.name,
+        "seed": recipe.seed,
         "posts": len(posts),
-        "format_rate": len(answered) / len(posts),
-        "ceiling": _rows(human_ceiling(posts)),
-        "floor": _rows(evaluate(posts, [*first[1:], first[0]])),
-        "answers": [],
-        "chains": [],
-        "reward": {"people": _mean_score(run, [(post, references[0]) for post, references in posts])},
+        "posts_with_two_answers": len(several),
+        "post_set": post_set(records),
+        "sampling": sampling(recipe.evaluate),
+        "versions": {name: version(name) for name in (*LIBRARIES, "jieba")},
+        "device": device().type,
+        "floor": figures(evaluate(posts, [*first[1:], first[0]])),
+        "ceiling": figures(human_ceiling(several)) if several else [],
+        "people": figures(summary(people)),
+        "systems": {name: system(rows[name], seconds[name]) for name in rows},
+        "bits_per_character": {},
+        "comparisons": [row for old, new in pairwise(rows) for row in compare(new, old, rows)],
     }
-    if len(answered) > 1:
-        report["answers"] = _rows(evaluate([post for post, _ in answered], [r.answer for _, r in answered]))
-        report["chains"] = _rows(evaluate_chains([post for (post, _), _ in answered], [r for _, r in answered]))
-        report["reward"]["model"] = _mean_score(run, [(post, r.answer) for (post, _), r in answered])
-    return report
+
+
+def evaluation_of(
+    recipe: Recipe, run: Path, records: Sequence[Record], name: str, rows: Sequence[Scores]
+) -> Evaluation:
+    """What the gate compares of one system."""
+    return {
+        "recipe": recipe.name,
+        "system": name,
+        "seed": recipe.seed,
+        "sampling": sampling(recipe.evaluate),
+        "post_set": post_set(records),
+        "posts": [record.group for record in records],
+        "reward_model": weights_hash(run / "reward" / "model"),
+        "primary": {
+            metric: {"higher_is_better": higher, "scores": [row[metric, counted_in] for row in rows]}
+            for metric, (counted_in, higher) in PRIMARY.items()
+        },
+    }
 
 
 def evaluate_run(recipe: Recipe, run: Path) -> None:
-    """Evaluate the run's last policy; writes `report.json`, `report.md` and the completions into `run/evaluate`.
+    """Evaluate every policy of the run; writes reports, a picture and the completions into `run/evaluate`.
 
     Raises:
-        ValueError: if the test split holds fewer than two posts that can be used.
+        RecipeError: if the run has no policy yet, or too few test posts can be used.
     """
-    settings = recipe.evaluate
-    stage = next(stage for stage in POLICIES if (run / stage / "model").is_dir())
-    tokenizer = AutoTokenizer.from_pretrained(run / stage / "model")
-    records = held_out(run, settings, tokenizer)
-    if len(records) < 2:
-        raise ValueError(f"{len(records)} test posts with two answers fit the prompt; give more data.")
-    posts: list[Post] = [(neutral(record.post), record.responses) for record in records]
-    completions = complete(run / stage / "model", [post for post, _ in posts], settings, recipe.seed)
-    report = {"policy": stage, **judge(run, posts, completions)}
+    folders = {stage: run / stage / "model" for stage in POLICIES if (run / stage / "model").is_dir()}
+    if not folders:
+        raise RecipeError(f"{run.name} holds no policy; run sft or grpo first.")
+    tokenizer = load_tokenizer(next(iter(folders.values())))
+    records = held_out(run, recipe.evaluate, tokenizer)
+    posts, judge = posts_of(records), Judge.of(run)
     out = run / "evaluate"
     out.mkdir(exist_ok=True)
-    (out / "completions.json").write_text(json.dumps(completions, ensure_ascii=False, indent=1), "utf-8")
-    (out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), "utf-8")
+    completions, rows, seconds = {}, {}, {}
+    for name, folder in folders.items():
+        began = time.monotonic()
+        completions[name] = complete(folder, [post for post, _ in posts], recipe.evaluate, recipe.seed)
+        seconds[name] = time.monotonic() - began
+        rows[name] = score(judge, recipe, posts, completions[name])
+    report = report_on(recipe, records, judge, rows, seconds)
+    unseen = list(islice(read_corpus(run / "corpus", "test"), recipe.evaluate.posts))
+    report["bits_per_character"] = bits_of({"base": base_model(recipe, run), **folders}, unseen)
+    last = list(folders)[-1]
+    write_json(out / "completions.json", completions)
+    write_json(out / "report.json", report)
+    write_json(out / "evaluation.json", evaluation_of(recipe, run, records, last, rows[last]))
     (out / "report.md").write_text(to_markdown(report), "utf-8")
+    draw_systems(report, out / "systems.png")
 
 
-def _rows(metrics: Sequence[Metric]) -> list[dict]:
-    return [asdict(metric) for metric in metrics]
+def posts_of(records: Sequence[Record]) -> list[Post]:
+    """The posts as a model reads them, with their references."""
+    return [(neutral(record.post), record.responses) for record in records]
 
 
-def _mean_score(run: Path, pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
-    """Mean cosine of (post, answer) pairs, and the share that passes the threshold."""
-    encoder, threshold = load_trained(run)
-    scores = cosines(encoder, [post for post, _ in pairs], [answer for _, answer in pairs])
-    return {"cosine": round(float(scores.mean()), 4), "passed": round(float((scores >= threshold).mean()), 4)}
+def bits_of(folders: Mapping[str, Path], records: Sequence[Record]) -> dict[str, dict[str, float]]:
+    """Bits a character of each model on held-out records of any origin, in the form that pretraining reads them.
 
-
-def to_markdown(report: dict) -> str:
-    """The report as tables for people."""
-    lines = [
-        f"{report['posts']} test posts, policy of the {report['policy']} stage, format right without forcing: "
-        f"{report['format_rate']:.1%}.",
-        "",
-        "| measure | tokenizer | model | floor | ceiling |",
-        "|---|---|---:|---:|---:|",
+    That is a client's text and then a counselor's, without the format, of which the first answer is taken.
+    """
+    plain = [
+        [
+            {"role": "user", "content": neutral(record.post)},
+            {"role": "assistant", "content": neutral(record.responses[0])},
+        ]
+        for record in records
     ]
-    columns = [{(row["name"], row["tokenizer"]): row for row in report[key]} for key in ("answers", "floor", "ceiling")]
-    for name, tokenizer in columns[1]:
-        cells = [_cell(column.get((name, tokenizer))) for column in columns]
-        lines.append(f"| {name} | {tokenizer} | {' | '.join(cells)} |")
-    if report["chains"]:
-        lines += ["", "| layer measure | tokenizer | model |", "|---|---|---:|"]
-        lines += [f"| {row['name']} | {row['tokenizer']} | {_cell(row)} |" for row in report["chains"]]
-    lines += ["", "| reward | cosine | passed |", "|---|---:|---:|"]
-    lines += [f"| {who} | {score['cosine']} | {score['passed']:.1%} |" for who, score in report["reward"].items()]
-    return "\n".join(lines) + "\n"
+    return {name: bits_per_character(folder, plain) for name, folder in folders.items()}
 
 
-def _cell(row: dict | None) -> str:
-    return "–" if row is None else f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+def sampling(settings: EvaluateRecipe) -> dict[str, float]:
+    """How completions are drawn; two evaluations are only comparable where it is equal."""
+    names = ("max_prompt_tokens", "max_completion_tokens", "temperature", "top_k", "top_p", "repetition_penalty")
+    return {name: getattr(settings, name) for name in names}
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a value for machines that people can read too."""
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False), "utf-8")

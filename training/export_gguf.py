@@ -1,126 +1,112 @@
-"""GGUF of the run's policy and reward encoder: written with `gguf`, quantized by llama.cpp, checked against PyTorch.
-
-No released package converts a Qwen3 checkpoint with a vocabulary of its own, so the tensor and metadata names are
-spelled here; `training.conformance` proves the result.
-"""
+"""GGUF of the run's policy and reward encoder in every file type of the recipe, each checked against PyTorch."""
 
 from __future__ import annotations
 
-import ctypes
+import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import gguf
-import llama_cpp
-import numpy as np
-from safetensors.numpy import load_file
+from transformers import AutoConfig
 
-from training.conformance import check_encoder, check_policy
-from training.model_card import write_cards
-from training.recipe import Recipe
-from training.tokenizer import CHAT_TEMPLATE
+from training.adapter import merge
+from training.checkpoint import load_tokenizer
+from training.conformance import POSTS, check_encoder, check_policy
+from training.drafting import Drafter
+from training.footprint import memory_mb
+from training.gguf_file import broken_rows, quantize, tensor_types, write_f16
+from training.recipe import Recipe, RecipeError
+from training.weights import parameters
 
-FILE_TYPES = {
-    "F16": llama_cpp.LLAMA_FTYPE_MOSTLY_F16,
-    "Q8_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0,
-    "Q4_K_M": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_M,
-}
-
-
-def _write_hyperparameters(writer: gguf.GGUFWriter, config: dict, context_tokens: int) -> None:
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
-    writer.add_context_length(context_tokens)
-    writer.add_embedding_length(config["hidden_size"])
-    writer.add_block_count(config["num_hidden_layers"])
-    writer.add_feed_forward_length(config["intermediate_size"])
-    writer.add_head_count(config["num_attention_heads"])
-    writer.add_head_count_kv(config["num_key_value_heads"])
-    writer.add_key_length(config["head_dim"])
-    writer.add_value_length(config["head_dim"])
-    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-    writer.add_rope_freq_base(config["rope_parameters"]["rope_theta"])
+POLICIES = ("grpo", "sft")
+"""The stages that leave a policy, the last one first."""
 
 
-def _write_tokenizer(writer: gguf.GGUFWriter, tokenizer: dict, add_eos: bool) -> None:
-    tokens = dict(tokenizer["model"]["vocab"])
-    types = dict.fromkeys(tokens, gguf.TokenType.NORMAL)
-    for added in tokenizer["added_tokens"]:
-        tokens[added["content"]] = added["id"]
-        types[added["content"]] = gguf.TokenType.CONTROL if added["special"] else gguf.TokenType.USER_DEFINED
-    ordered = sorted(tokens, key=lambda token: tokens[token])
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("qwen2")
-    writer.add_token_list(ordered)
-    writer.add_token_types([types[token] for token in ordered])
-    writer.add_token_merges([" ".join(merge) for merge in tokenizer["model"]["merges"]])
-    # llama.cpp falls back to token 11 for a missing beginning token, so it is named although never added.
-    writer.add_bos_token_id(tokens["<|endoftext|>"])
-    writer.add_eos_token_id(tokens["<|im_end|>"])
-    writer.add_pad_token_id(tokens["<|endoftext|>"])
-    writer.add_add_bos_token(False)
-    writer.add_add_eos_token(add_eos)
-    writer.add_chat_template(CHAT_TEMPLATE)
-
-
-def write_f16(model: Path, out: Path, name: str, encoder_tokens: int | None = None) -> None:
-    """Write a Qwen3 checkpoint with its tokenizer as an f16 GGUF; vectors stay f32.
-
-    Args:
-        model: folder with config.json, model.safetensors and tokenizer.json.
-        out: the file to write.
-        name: the model's name in the file.
-        encoder_tokens: for a reward encoder, the most tokens it was trained to read; adds last-token pooling and makes
-            tokenization end in the end token.
-    """
-    config = json.loads((model / "config.json").read_text("utf-8"))
-    writer = gguf.GGUFWriter(out, "qwen3")
-    writer.add_name(name)
-    _write_hyperparameters(writer, config, encoder_tokens or config["max_position_embeddings"])
-    if encoder_tokens:
-        writer.add_pooling_type(gguf.PoolingType.LAST)
-    tokenizer = json.loads((model / "tokenizer.json").read_text("utf-8"))
-    _write_tokenizer(writer, tokenizer, add_eos=encoder_tokens is not None)
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.QWEN3, config["num_hidden_layers"])
-    for tensor_name, tensor in load_file(model / "model.safetensors").items():
-        if tensor_name == "lm_head.weight" and config["tie_word_embeddings"]:
-            continue
-        mapped = names.get_name(tensor_name, try_suffixes=(".weight",))
-        if mapped is None:
-            raise ValueError(f"{model.name}: tensor {tensor_name} is not of the Qwen3 layout; give a Qwen3 model.")
-        writer.add_tensor(mapped, tensor.astype(np.float32 if tensor.ndim == 1 else np.float16))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-
-
-def quantize(source: Path, out: Path, file_type: str) -> None:
-    """Write `source` again in another file type.
+def trained_policy(run: Path) -> Path:
+    """The folder of the run's last policy, an adapter's where it has not been merged.
 
     Raises:
-        RuntimeError: if llama.cpp refuses.
+        RecipeError: if the run has none.
     """
-    settings = llama_cpp.llama_model_quantize_default_params()
-    settings.ftype = FILE_TYPES[file_type]
-    if llama_cpp.llama_model_quantize(str(source).encode(), str(out).encode(), ctypes.byref(settings)):
-        raise RuntimeError(f"llama.cpp could not write {out.name} as {file_type}; run it alone to see its message.")
+    for stage in POLICIES:
+        for folder, file in (("model", "config.json"), ("adapter", "adapter_config.json")):
+            if (run / stage / folder / file).is_file():
+                return run / stage / folder
+    raise RecipeError(f"{run} holds no policy; run the stage sft or grpo first.")
 
 
-def export(recipe: Recipe, run: Path, cards: Path) -> None:
-    """Export policy and reward encoder of a run, check every file, and write the two model folders into `cards`."""
+@contextmanager
+def whole_policy(run: Path) -> Iterator[Path]:
+    """The folder of the run's last policy; an adapter is merged into a folder of its own, which goes afterwards."""
+    policy = trained_policy(run)
+    if policy.name != "adapter":
+        yield policy
+        return
+    with TemporaryDirectory() as scratch:
+        merge(policy, Path(scratch))
+        load_tokenizer(policy).save_pretrained(scratch)
+        yield Path(scratch)
+
+
+def export(recipe: Recipe, run: Path) -> None:
+    """Export policy and reward encoder in every file type and check each file, for the cards and the desk.
+
+    Leaves `run/export/export.json` (what each model and file is, and one draft it wrote) and `conformance.json`.
+
+    Raises:
+        RecipeError: if the run has no policy or no reward model.
+    """
+    reward = run / "reward" / "model"
+    if not reward.is_dir():
+        raise RecipeError(f"{run} holds no reward model; run the stage reward first.")
     out = run / "export"
     out.mkdir(exist_ok=True)
-    stages = {"policy": run / "grpo" / "model", "reward": run / "reward" / "model"}
+    models: dict[str, dict] = {}
     checks: dict[str, dict[str, dict]] = {}
-    for role, model in stages.items():
-        base = out / f"{role}-F16.gguf"
-        write_f16(model, base, f"{recipe.name}-{role}", recipe.reward.length if role == "reward" else None)
-        checks[role] = {}
-        for file_type in recipe.export.quantizations:
-            path = out / f"{role}-{file_type}.gguf"
-            if path != base:
-                quantize(base, path, file_type)
-            check = check_policy if role == "policy" else check_encoder
-            checks[role][file_type] = check(model, path)
+    with whole_policy(run) as policy:
+        for role, model in (("policy", policy), ("reward", reward)):
+            models[role] = {**_shape(model), "files": {}}
+            checks[role] = {}
+            base = out / f"{role}-F16.gguf"
+            write_f16(model, base, f"{recipe.name}-{role}", recipe.reward.length if role == "reward" else None)
+            for file_type in recipe.export.quantizations:
+                path = out / f"{role}-{file_type}.gguf"
+                if path != base:
+                    quantize(base, path, file_type)
+                context_tokens = recipe.model.context_tokens if role == "policy" else recipe.reward.length
+                entry = _described(path, context_tokens)
+                if role == "policy":
+                    checks[role][file_type] = check_policy(model, path)
+                    with Drafter(path, recipe.evaluate) as drafter:
+                        entry["draft"] = asdict(drafter.draft(POSTS[0], recipe.seed))
+                else:
+                    checks[role][file_type] = check_encoder(model, path)
+                models[role]["files"][file_type] = entry
     (out / "conformance.json").write_text(json.dumps(checks, indent=1), "utf-8")
-    write_cards(recipe, run, cards, checks)
+    (out / "export.json").write_text(json.dumps(models, ensure_ascii=False, indent=1), "utf-8")
+
+
+def _shape(model: Path) -> dict[str, int]:
+    config = AutoConfig.from_pretrained(model)
+    return {
+        "parameters": parameters(model),
+        "hidden": config.hidden_size,
+        "layers": config.num_hidden_layers,
+        "vocabulary": config.vocab_size,
+    }
+
+
+def _described(path: Path, context_tokens: int) -> dict:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        "file": path.name,
+        "sha256": digest,
+        "size_bytes": path.stat().st_size,
+        "memory_mb": memory_mb(path, context_tokens),
+        "tensor_types": tensor_types(path),
+        "rows_not_of_256": broken_rows(path),
+    }

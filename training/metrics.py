@@ -4,7 +4,8 @@ All of them depend on how Chinese is cut, which the paper does not tell; its ROU
 a tokenizer which drops Chinese. So every result names its tokenizer, and is read between two others: `human_ceiling`,
 what people reach against each other, and `evaluate` of people's answers to other posts, which come near to it.
 
-No judge and no model: they tell how near an answer is to others' words, not whether it is a good one.
+No judge and no model: they tell how near an answer is to others' words, not whether it is a good one. Intervals
+and the comparison of two systems are those of `training.intervals`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import logging
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from statistics import fmean
@@ -22,12 +22,11 @@ import jieba
 import numpy as np
 
 from app.chain import LAYERS, Response
+from training.intervals import SEED, Metric, Scores, summary
 
 jieba.setLogLevel(logging.WARNING)  # else it tells of its dictionary in every process
 
 MAX_REFERENCES = 5
-RESAMPLES = 10_000
-SEED = 42
 REPEATED_RUN = 4
 """Tokens in a run whose second occurrence counts as repetition."""
 ECHO_RUN_CHARS = 4
@@ -36,21 +35,6 @@ MIN_CONTENT_CHARS = 2
 Tokens = Sequence[str]
 Post = tuple[str, Sequence[str]]
 """A post and people's answers to it, the references."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A mean over posts, with the 95 % percentile interval of a bootstrap over posts.
-
-    The interval tells what other posts would have given; with fewer than about 30 posts it is too narrow.
-    """
-
-    name: str
-    tokenizer: str
-    value: float
-    low: float
-    high: float
-    posts: int
 
 
 def characters(text: str) -> list[str]:
@@ -129,7 +113,7 @@ def distinct_1(tokens: Tokens) -> float:
 
 
 def repetition(tokens: Tokens) -> float:
-    """The share of a text's runs of four tokens that stood in it before."""
+    """The share of a text's runs of four tokens that stood in it before; 0 for fewer than four tokens."""
     runs = [tuple(tokens[start : start + REPEATED_RUN]) for start in range(len(tokens) - REPEATED_RUN + 1)]
     return 1 - len(set(runs)) / len(runs) if runs else 0.0
 
@@ -163,11 +147,20 @@ def evaluate(posts: Sequence[Post], answers: Sequence[str]) -> list[Metric]:
     Raises:
         ValueError: if there are no posts, not an answer for each, or a post without a reference.
     """
+    return summary(answer_scores(posts, answers))
+
+
+def answer_scores(posts: Sequence[Post], answers: Sequence[str]) -> list[Scores]:
+    """The scores behind `evaluate`, one row a post; an empty answer scores 0 in all of them.
+
+    Raises:
+        ValueError: as `evaluate`.
+    """
     _check_pairs(posts, answers)
     if bare := [number for number, (_, references) in enumerate(posts, 1) if not references]:
         raise ValueError(f"Post {bare[0]} of {len(posts)} has no reference; leave out such posts ({len(bare)}).")
     pairs = zip(posts, answers, strict=True)
-    return _over_posts([_answer_scores(post, answer, references) for (post, references), answer in pairs])
+    return [_answer_scores(post, answer, references) for (post, references), answer in pairs]
 
 
 def human_ceiling(posts: Sequence[Post]) -> list[Metric]:
@@ -186,7 +179,7 @@ def human_ceiling(posts: Sequence[Post]) -> list[Metric]:
             rows.append({key: fmean(scores[key] for scores in each) for key in each[0]})
     if not rows:
         raise ValueError(f"None of {len(posts)} posts has two answers; people cannot be compared with each other.")
-    return _over_posts(rows)
+    return summary(rows)
 
 
 def evaluate_chains(posts: Sequence[str], responses: Sequence[Response]) -> list[Metric]:
@@ -197,17 +190,22 @@ def evaluate_chains(posts: Sequence[str], responses: Sequence[Response]) -> list
     Raises:
         ValueError: if there is not a response for each post, or there are fewer than two posts.
     """
+    return summary(chain_scores(posts, responses))
+
+
+def chain_scores(posts: Sequence[str], responses: Sequence[Response]) -> list[Scores]:
+    """The scores behind `evaluate_chains`, one row a post.
+
+    Raises:
+        ValueError: as `evaluate_chains`.
+    """
     _check_pairs(posts, responses)
     if len(posts) < 2:
         raise ValueError("There is 1 post; support is told from chance by other posts, so give 2 or more.")
     order = np.random.default_rng(SEED).permutation(len(posts))
     other = dict(zip(order, np.roll(order, 1), strict=True))  # One cycle: no post meets its own layers again.
     pairs = enumerate(zip(posts, responses, strict=True))
-    return _over_posts([_chain_scores(post, posts[other[place]], response) for place, (post, response) in pairs])
-
-
-Scores = dict[tuple[str, str], float]
-"""One post's scores by name and tokenizer."""
+    return [_chain_scores(post, posts[other[place]], response) for place, (post, response) in pairs]
 
 
 def _answer_scores(post: str, answer: str, references: Sequence[str]) -> Scores:
@@ -236,15 +234,3 @@ def _chain_scores(post: str, other_post: str, response: Response) -> Scores:
 def _check_pairs(posts: Sequence[object], responses: Sequence[object]) -> None:
     if not posts or len(posts) != len(responses):
         raise ValueError(f"{len(posts)} posts and {len(responses)} responses; give one response for each post.")
-
-
-def _over_posts(rows: Sequence[Scores]) -> list[Metric]:
-    """Mean and interval of every score; all scores are resampled together, so the same posts are drawn for each."""
-    scores = np.array([list(row.values()) for row in rows], float)  # (posts, scores)
-    random = np.random.default_rng(SEED)
-    means = [scores[random.integers(len(rows), size=len(rows))].mean(axis=0) for _ in range(RESAMPLES)]
-    lows, highs = np.percentile(means, (2.5, 97.5), axis=0)
-    return [
-        Metric(name, tokenizer, float(value), float(low), float(high), len(rows))
-        for (name, tokenizer), value, low, high in zip(rows[0], scores.mean(axis=0), lows, highs, strict=True)
-    ]

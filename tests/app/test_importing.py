@@ -66,7 +66,22 @@ def test_importing_again_adds_only_what_is_new(store, tmp_path):
     assert import_chains(store, folder) == Imported(added=1, known=2)
 
 
-@pytest.mark.parametrize("broken", [{**CHAIN, "L3": " "}, {k: v for k, v in CHAIN.items() if k != "L2"}, ["x"]])
+def test_a_chain_is_signed_by_the_author_its_line_names(store, tmp_path):
+    import_chains(store, write(tmp_path / "a.jsonl", CHAIN, {**CHAIN, "author": "teacher-1"}))
+    queue = store.queue("to_review", store.person("审核").id)
+    assert sorted(store.draft(item.draft_id).author.name for item in queue) == [AUTHOR, "teacher-1"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {**CHAIN, "L3": " "},
+        {k: v for k, v in CHAIN.items() if k != "L2"},
+        ["x"],
+        {**CHAIN, "author": ""},
+        {**CHAIN, "author": 7},
+    ],
+)
 def test_one_bad_line_is_named_and_nothing_is_imported(store, tmp_path, broken):
     with pytest.raises(DeskError) as refusal:
         import_chains(store, write(tmp_path / "a.jsonl", CHAIN, broken))

@@ -25,7 +25,7 @@ from training.data import filters, letters, sources
 from training.data.duplicates import distinct, families
 from training.data.filters import accept
 from training.data.letters import letter_of
-from training.data.records import SPLITS, Dialogue, Record, Split, from_values, read_records, to_line
+from training.data.records import SPLITS, DataError, Dialogue, Record, Split, from_values, read_records, to_line
 from training.data.seed_chains import read_seed_chains
 from training.data.sources import SOURCES, Item, Malformed
 from training.data.split import split_of_family, without_leaks
@@ -37,10 +37,6 @@ RULES = (deidentify, names, filters, letters, sources)
 """Where the rules of the first pass stand."""
 ORIGINS = ("written", "opening", "joined")
 """Best first: which post of a family stands for it."""
-
-
-class DataError(Exception):
-    """Something about the data that a person must mend; the message says what and how."""
 
 
 def sets_in(folder: Path) -> dict[str, Path]:

@@ -11,6 +11,11 @@ from typing import Literal, get_args
 
 from app.chain import post_text
 
+
+class DataError(Exception):
+    """Something about the data that a person must mend; the message says what and how."""
+
+
 Split = Literal["train", "valid", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 Origin = Literal["written", "opening", "joined"]
@@ -63,6 +68,15 @@ def from_values(values: dict) -> Record:
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """The records of a file that this package wrote."""
+    """The records of a file that this package wrote.
+
+    Raises:
+        DataError: at a line that lacks a column, with its number.
+    """
     with path.open(encoding="utf-8") as lines:
-        yield from (from_values(json.loads(line)) for line in lines)
+        for number, line in enumerate(lines, 1):
+            try:
+                record = from_values(json.loads(line))
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(f"{path}:{number} is no record ({error}); build the corpus again.") from error
+            yield record

@@ -16,6 +16,7 @@ import numpy as np
 
 from app.chain import LAYERS, Response, post_text
 from app.safety.help_lines import help_lines
+from app.safety.signals import SIGNALS
 from training.data.duplicates import runs
 from training.data.topics import taxonomy
 from training.metrics import echoed
@@ -23,16 +24,6 @@ from training.metrics import echoed
 FOLDER = Path(__file__).parents[1] / "seed_chains"
 NEGATIVES = FOLDER / "negatives" / "triples.jsonl"
 
-SIGNALS = (
-    "passive_ideation",
-    "active_ideation",
-    "plan",
-    "self_harm",
-    "violence",
-    "sexual_assault",
-    "minor_at_risk",
-    "harm_to_others",
-)
 VOICES = (
     "long-winded",
     "curt",
