@@ -19,7 +19,7 @@ from app.safety.help_lines import help_lines
 from app.safety.signals import SIGNALS
 from training.data.duplicates import runs
 from training.data.topics import taxonomy
-from training.metrics import echoed
+from training.measure.metrics import echoed
 
 FOLDER = Path(__file__).parents[1] / "seed_chains"
 NEGATIVES = FOLDER / "negatives" / "triples.jsonl"
