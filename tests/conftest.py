@@ -20,7 +20,7 @@ def tokenizer(data_folder, tmp_path_factory):
     """A tokenizer made by the pipeline from the synthetic sets."""
     from pathlib import Path
 
-    from training.recipe import load_recipe
+    from training.recipe_file import load_recipe
     from training.tokenizer import train_tokenizer
 
     recipe = load_recipe(Path("training/recipes/smoke.yaml"))

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
 from training.data.build import build, sets_in
 from training.pretrain import model_config
-from training.recipe import load_recipe
+from training.recipe_file import load_recipe
 from training.reward import load_encoder
 
 SMOKE = Path("training/recipes/smoke.yaml")

@@ -41,7 +41,8 @@ def main(arguments: list[str]) -> int:
         os.execve(sys.executable, [sys.executable, "-m", "training", *arguments], environment)
 
     from training.data.build import DataError
-    from training.recipe import RecipeError, load_recipe
+    from training.recipe import RecipeError
+    from training.recipe_file import load_recipe
     from training.stages import run_stages
 
     try:

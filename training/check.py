@@ -41,10 +41,10 @@ def check_features(verb: str, recipe: Recipe) -> None:
         raise RecipeError(f"{_sharding()} needs GPUs, and none is here; launch with training/clusters/cpu-2.yaml.")
     if verb == "grpo" and recipe.grpo.vllm != "off":
         if not gpu:
-            raise RecipeError(f"grpo.vllm is {recipe.grpo.vllm}, but no GPU is here; set it to off.")
+            raise RecipeError(f"grpo.vllm is {recipe.grpo.vllm}, but no GPU is here; set it to 'off', quoted.")
         if importlib.util.find_spec("vllm") is None:
             raise RecipeError(
-                f"grpo.vllm is {recipe.grpo.vllm}; install it with `pip install trl[vllm]`, or set it to off."
+                f"grpo.vllm is {recipe.grpo.vllm}; install it with `pip install trl[vllm]`, or set it to 'off', quoted."
             )
 
 

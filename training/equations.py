@@ -1,7 +1,8 @@
 """The equations of arXiv:2509.14851 as pure functions: the tested oracle of what TRL and sentence-transformers compute.
 
 Eq. 1 is the group advantage, Eq. 5 the reward model's loss, Eq. 6 the answer reward; Eq. 2-4 are the usual GRPO
-objective with its KL penalty and the sum of the two rewards. They are named here by what they compute.
+objective with its KL penalty and the sum of the two rewards (`training.rewards.PAPER_WEIGHTS`). Which of the three has
+which number is not known here, so that they are named by what they compute.
 """
 
 from __future__ import annotations

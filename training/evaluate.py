@@ -2,7 +2,7 @@
 
 Each figure stands between what people reach against each other (the ceiling) and people's answers to other posts (the
 floor), with the interval of a bootstrap over posts; two policies are compared post by post. How a completion that is
-no response counts is told in `training.systems`.
+no response counts is told in `training.measure.systems`.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from training.checkpoint import base_model, load_tokenizer
 from training.data.build import read_corpus
 from training.data.records import Record
 from training.device import device
-from training.evaluation_report import draw_systems, to_markdown
-from training.intervals import Scores, summary
-from training.likelihood import bits_per_character
-from training.metrics import Post, evaluate, human_ceiling
+from training.measure.intervals import Scores, summary
+from training.measure.likelihood import bits_per_character
+from training.measure.metrics import Post, evaluate, human_ceiling
+from training.measure.report import draw_systems, to_markdown
+from training.measure.scorecard import PRIMARY, Evaluation, Report, post_set, weights_hash
+from training.measure.systems import compare, figures, score, system
 from training.provenance import LIBRARIES
 from training.recipe import EvaluateRecipe, Recipe, RecipeError
 from training.reward import cosines
 from training.rewards import Judge
-from training.scorecard import PRIMARY, Evaluation, Report, post_set, weights_hash
-from training.systems import compare, figures, score, system
 
 POLICIES = ("sft", "grpo")
 """The stages that leave a policy; each is compared with the one before it."""

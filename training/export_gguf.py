@@ -14,12 +14,12 @@ from transformers import AutoConfig
 
 from training.adapter import merge
 from training.checkpoint import load_tokenizer
-from training.conformance import POSTS, check_encoder, check_policy
-from training.drafting import Drafter
-from training.footprint import memory_mb
-from training.gguf_file import broken_rows, quantize, tensor_types, write_f16
+from training.conversion.conformance import POSTS, check_encoder, check_policy
+from training.conversion.drafting import Drafter
+from training.conversion.footprint import memory_mb
+from training.conversion.gguf_file import broken_rows, quantize, tensor_types, write_f16
+from training.conversion.weights import parameters
 from training.recipe import Recipe, RecipeError
-from training.weights import parameters
 
 POLICIES = ("grpo", "sft")
 """The stages that leave a policy, the last one first."""

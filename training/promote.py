@@ -23,8 +23,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 
-from training.intervals import Difference, paired_difference
-from training.scorecard import PRIMARY, Evaluation
+from training.measure.intervals import Difference, paired_difference
+from training.measure.scorecard import PRIMARY, Evaluation
 
 EVALUATION = "evaluation.json"
 MIN_FORMAT_RATE = 0.98

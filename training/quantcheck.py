@@ -1,8 +1,8 @@
 """What quantization costs: every file of the export against F16, on the same held-out posts and seeds.
 
-The policies draft without forcing; figures and paired differences are those of `training.systems`. F16 drafts a second
-time with other seeds: what that row differs by is chance. The reward files score the same pairs, answers of people to
-their own post and to another. Speed and memory are this machine's, with llama.cpp's own number of threads.
+The policies draft without forcing; figures and paired differences are those of `training.measure.systems`. F16 drafts a
+second time with other seeds: what that row differs by is chance. The reward files score the same pairs, answers of
+people to their own post and to another. Speed and memory are this machine's, with llama.cpp's own number of threads.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from tqdm import tqdm
 
 from app.chain import scored_answer, scored_post
 from training.checkpoint import load_tokenizer
-from training.conformance import open_gguf
-from training.drafting import Draft, Drafter
+from training.conversion.conformance import open_gguf
+from training.conversion.drafting import Draft, Drafter
 from training.evaluate import held_out, posts_of, sampling, write_json
 from training.export_gguf import trained_policy
+from training.measure.scorecard import Comparison, Figure, post_set
+from training.measure.systems import compare, score, system
 from training.pairs import Pair, corpus_pairs
 from training.recipe import Recipe, RecipeError
 from training.rewards import Judge
-from training.scorecard import Comparison, Figure, post_set
-from training.systems import compare, score, system
 
 REFERENCE, CHANCE = "F16", "F16, other seeds"
 REWARD_POSTS = 100

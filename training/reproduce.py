@@ -27,14 +27,14 @@ from training.checkpoint import base_model, load_tokenizer
 from training.data.records import Record
 from training.evaluate import complete, held_out, posts_of, sampling, write_json
 from training.grpo import grpo
-from training.intervals import Scores
-from training.metrics import Post
+from training.measure.intervals import Scores
+from training.measure.metrics import Post
+from training.measure.scorecard import post_set, weights_hash
+from training.measure.systems import answer_rows, compare, read_response, score, system
+from training.measure.tables import human_ranking, to_markdown
 from training.recipe import Recipe, RecipeError
-from training.reproduce_report import human_ranking, to_markdown
 from training.rewards import Judge
-from training.scorecard import post_set, weights_hash
 from training.sft import sft
-from training.systems import answer_rows, compare, read_response, score, system
 
 TABLES = (2, 3, 4)
 COMPARISONS = {3: (("sft", "base"), ("grpo_only", "base"), ("sft_grpo", "sft"), ("sft_grpo", "grpo_only"))}

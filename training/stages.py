@@ -8,7 +8,8 @@ from pathlib import Path
 
 from training.device import is_first_process, process_count
 from training.provenance import check_run, on_record
-from training.recipe import Recipe, RecipeError, save_recipe
+from training.recipe import Recipe, RecipeError
+from training.recipe_file import save_recipe
 
 FROM_SCRATCH = ("tokenizer", "pretrain")
 IN_MANY_PROCESSES = ("sft", "reward", "grpo")
@@ -86,6 +87,6 @@ def run_stage(verb: str, recipe: Recipe, data: Path, run: Path, cards: Path, tab
 
             quantcheck(recipe, run)
         case "card":
-            from training.model_card import write_cards
+            from training.cards.card import write_cards
 
             write_cards(recipe, run, cards)

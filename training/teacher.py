@@ -14,7 +14,7 @@ from openai import DefaultHttpxClient, OpenAI
 
 from app.chain import ANSWER_TAG, CHAIN_TAG, LAYERS, FormatError, Response, parse
 from training.data.seed_chains import LENGTHS, MIN_ECHO
-from training.metrics import echoed
+from training.measure.metrics import echoed
 from training.pairs import Pair
 from training.recipe import RecipeError, SynthesizeRecipe
 

@@ -11,7 +11,8 @@ from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from training.check import check_features, check_stage, dry_run
 from training.memory import Load, activation_bytes, adapter_parameters, check_memory, needed_bytes, parameters
-from training.recipe import RecipeError, load_recipe
+from training.recipe import RecipeError
+from training.recipe_file import load_recipe
 
 FOLDER = Path("training/recipes")
 SMOKE = FOLDER / "smoke.yaml"
@@ -49,7 +50,7 @@ def test_a_batch_that_cannot_be_dealt_out_is_a_sentence():
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="what is missing here is a GPU")
 def test_what_needs_a_gpu_is_refused_without_one(monkeypatch):
-    with pytest.raises(RecipeError, match=r"grpo.vllm is colocate, but no GPU is here; set it to off"):
+    with pytest.raises(RecipeError, match=r"grpo.vllm is colocate, but no GPU is here; set it to 'off'"):
         check_features("grpo", load_recipe(SMOKE, ["grpo.vllm=colocate"]))
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     with pytest.raises(RecipeError, match=r"FSDP needs GPUs, .* training/clusters/cpu-2.yaml"):

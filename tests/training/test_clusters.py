@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 
 from tests.tiny_qwen import write_qwen
 from training.data.build import build, sets_in
-from training.recipe import load_recipe
+from training.recipe_file import load_recipe
 from training.sft import sft
 from training.stage import read_metrics
 

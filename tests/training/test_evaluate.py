@@ -15,11 +15,12 @@ from tests.tiny_run import SMOKE, write_run
 from training.data.build import read_corpus
 from training.data.records import to_line
 from training.evaluate import complete, evaluate_run, held_out, posts_of
-from training.likelihood import bits_per_character
-from training.recipe import EvaluateRecipe, RecipeError, load_recipe
+from training.measure.likelihood import bits_per_character
+from training.measure.scorecard import post_set
+from training.measure.systems import compare, response_repetition, score, system
+from training.recipe import EvaluateRecipe, RecipeError
+from training.recipe_file import load_recipe
 from training.rewards import Judge
-from training.scorecard import post_set
-from training.systems import compare, response_repetition, score, system
 
 RECIPE = load_recipe(SMOKE, ["evaluate.max_completion_tokens=12"])
 ROOMY = EvaluateRecipe(posts=100, max_prompt_tokens=10_000)

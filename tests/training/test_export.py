@@ -15,13 +15,14 @@ from tokenizers import AddedToken, Tokenizer, models
 from tokenizers.normalizers import NFC
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from training.conformance import POSTS, check_encoder, check_policy
-from training.drafting import Drafter
+from training.conversion.conformance import POSTS, check_encoder, check_policy
+from training.conversion.drafting import Drafter
+from training.conversion.gguf_file import broken_rows, quantize, tensor_types, write_f16
+from training.conversion.weights import parameters, tensors
 from training.export_gguf import trained_policy, whole_policy
-from training.gguf_file import broken_rows, quantize, tensor_types, write_f16
-from training.recipe import EvaluateRecipe, RecipeError, load_recipe
+from training.recipe import EvaluateRecipe, RecipeError
+from training.recipe_file import load_recipe
 from training.reward import load_encoder
-from training.weights import parameters, tensors
 
 SHAPE = {
     "hidden_size": 64,

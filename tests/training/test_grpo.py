@@ -21,7 +21,8 @@ from training.data.seed_chains import read_seed_chains, read_triples
 from training.equations import group_advantages, grpo_loss, kl_penalty
 from training.grpo import completions_at_once, grpo, grpo_config, prompts
 from training.pairs import Pair
-from training.recipe import GRADED_WEIGHTS, GrpoRecipe, Recipe, RecipeError, load_recipe
+from training.recipe import GRADED_WEIGHTS, GrpoRecipe, Recipe, RecipeError
+from training.recipe_file import load_recipe
 from training.reward import load_encoder
 from training.rewards import Judge, RewardTerm, graded_terms, term_weights, weighted
 from training.stage import read_metrics

@@ -18,7 +18,8 @@ import training.pretrain
 from app.catalog import load_cards, policy_card, reward_card, verify
 from training.__main__ import VERBS
 from training.pretrain import batches, pretrain, rate
-from training.recipe import PretrainRecipe, load_recipe
+from training.recipe import PretrainRecipe
+from training.recipe_file import load_recipe
 from training.sft import sft
 from training.stage import MetricsFile, read_metrics
 

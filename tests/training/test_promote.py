@@ -8,8 +8,8 @@ import json
 import pytest
 
 from training.__main__ import main
+from training.measure.scorecard import Evaluation
 from training.promote import GateError, checks
-from training.scorecard import Evaluation
 
 POSTS = 60
 

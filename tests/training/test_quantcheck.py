@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from tests.tiny_run import SMOKE, write_run
-from training.drafting import Draft
+from training.conversion.drafting import Draft
 from training.export_gguf import export
 from training.pairs import corpus_pairs
 from training.quantcheck import against, encoder_cosines, fitted, policy_table, quantcheck, speeds
-from training.recipe import RecipeError, load_recipe, save_recipe
+from training.recipe import RecipeError
+from training.recipe_file import load_recipe, save_recipe
 
 RECIPE = load_recipe(SMOKE, ["export.quantizations=[Q8_0]", "export.posts=2", "evaluate.max_completion_tokens=8"])
 

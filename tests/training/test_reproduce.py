@@ -8,7 +8,8 @@ import pytest
 
 from app.chain import Response, render
 from tests.tiny_run import SMOKE, write_run
-from training.recipe import RecipeError, load_recipe
+from training.recipe import RecipeError
+from training.recipe_file import load_recipe
 from training.reproduce import read_answer, reproduce
 from training.sft import conversation, without_chain
 

@@ -13,9 +13,10 @@ from app.chain import scored_post
 from tests.synthetic import post
 from tests.tiny_qwen import write_qwen
 from training.data.build import build, sets_in
-from training.recipe import RecipeError, RewardRecipe, load_recipe
+from training.measure.reward import embed
+from training.recipe import RecipeError, RewardRecipe
+from training.recipe_file import load_recipe
 from training.reward import cosines, load_encoder, load_trained, reward_loss, train_reward
-from training.reward_card import embed
 from training.stage import MetricsFile, read_metrics
 
 SMOKE = Path("training/recipes/smoke.yaml")

@@ -11,7 +11,8 @@ import pytest
 from app.chain import Response, render
 from tests.tiny_qwen import write_qwen
 from training.data.seed_chains import SeedChain, read_seed_chains, read_triples
-from training.recipe import GRADED_WEIGHTS, GrpoRecipe, RecipeError, load_recipe
+from training.recipe import GRADED_WEIGHTS, GrpoRecipe, RecipeError
+from training.recipe_file import load_recipe
 from training.reward import cosines, load_encoder
 from training.rewards import (
     Judge,

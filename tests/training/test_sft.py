@@ -16,7 +16,8 @@ from tests.tiny_qwen import write_qwen
 from training.checkpoint import load_tokenizer
 from training.data.seed_chains import read_seed_chains
 from training.pairs import Pair
-from training.recipe import RecipeError, SftRecipe, load_recipe
+from training.recipe import RecipeError, SftRecipe
+from training.recipe_file import load_recipe
 from training.sft import approved_chains, conversation, examples, sft
 
 CHAINS = [chain for chain in read_seed_chains() if chain.language == "zh"][:3]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from training.provenance import check_run, on_record
-from training.recipe import RecipeError, load_recipe, save_recipe
+from training.recipe import RecipeError
+from training.recipe_file import load_recipe, save_recipe
 from training.stage import last_checkpoint
 from training.stages import run_stages
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from training.scorecard import Comparison, Report
+from training.measure.scorecard import Comparison, Report
 
 OVERLAP = ("BLEU-1", "ROUGE-L", "METEOR", "NAvg")
 NOT_MEASURED = "not measured"

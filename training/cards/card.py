@@ -15,10 +15,10 @@ from typing import Any
 import yaml
 from PIL import Image
 
-from training.bars import bar_table, missed, policy_bars, reward_bars
-from training.card_files import conformance_table, file_table
-from training.card_reward import reward_section, trained_how
-from training.card_training import data_section, data_sets, training_section
+from training.cards.bars import bar_table, missed, policy_bars, reward_bars
+from training.cards.files import conformance_table, file_table
+from training.cards.history import data_section, data_sets, training_section
+from training.cards.reward import reward_section, trained_how
 from training.quantcheck import policy_table, reward_table
 from training.recipe import Recipe
 

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def conformance_table(checks: Mapping[str, Mapping[str, float]]) -> str:
-    """What `training.conformance` found of each file."""
+    """What `training.conversion.conformance` found of each file."""
     columns = list(next(iter(checks.values())))
     lines = [
         "Each file against PyTorch, on synthetic texts: what the same tokens come to.",

@@ -16,7 +16,7 @@ def memory_mb(path: Path, context_tokens: int) -> int:
     Raises:
         subprocess.CalledProcessError: if llama.cpp cannot load the file.
     """
-    command = [sys.executable, "-m", "training.footprint", str(path), str(context_tokens)]
+    command = [sys.executable, "-m", "training.conversion.footprint", str(path), str(context_tokens)]
     return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 

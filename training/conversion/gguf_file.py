@@ -1,7 +1,7 @@
 """Any Qwen3 checkpoint as a GGUF, written with `gguf`, and that file in smaller types, written by llama.cpp.
 
 No released package converts a Qwen3 checkpoint with a vocabulary of its own, so the tensor and metadata names are
-spelled here; `training.conformance` proves the result.
+spelled here; `training.conversion.conformance` proves the result.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import llama_cpp
 import numpy as np
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PreTrainedConfig, PreTrainedTokenizerFast
 
+from training.conversion.weights import tensors
 from training.recipe import QUANTIZATIONS, RecipeError
-from training.weights import tensors
 
 # Quantizing tells of every tensor.
 logging.getLogger("llama-cpp-python").setLevel(logging.ERROR)

@@ -5,7 +5,7 @@ a tokenizer which drops Chinese. So every result names its tokenizer, and is rea
 what people reach against each other, and `evaluate` of people's answers to other posts, which come near to it.
 
 No judge and no model: they tell how near an answer is to others' words, not whether it is a good one. Intervals
-and the comparison of two systems are those of `training.intervals`.
+and the comparison of two systems are those of `training.measure.intervals`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import jieba
 import numpy as np
 
 from app.chain import LAYERS, Response
-from training.intervals import SEED, Metric, Scores, summary
+from training.measure.intervals import SEED, Metric, Scores, summary
 
 jieba.setLogLevel(logging.WARNING)  # else it tells of its dictionary in every process
 

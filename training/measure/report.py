@@ -10,7 +10,7 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-from training.scorecard import Comparison, Figure, Report
+from training.measure.scorecard import Comparison, Figure, Report
 
 INK, SOFT, RANGE = "#1f4e5f", "#9fc2cc", "#e8f0f2"
 COLUMNS = 3

@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from app.chain import TAGS, FormatError, Response, parse
-from training.intervals import Metric, Scores, paired_difference, ratio, share_interval, summary
-from training.metrics import AGAINST_A_REFERENCE, Post, answer_scores, chain_scores, characters, repetition
+from training.measure.intervals import Metric, Scores, paired_difference, ratio, share_interval, summary
+from training.measure.metrics import AGAINST_A_REFERENCE, Post, answer_scores, chain_scores, characters, repetition
+from training.measure.scorecard import Comparison, Figure, System
 from training.recipe import Recipe
 from training.reward import cosines
 from training.rewards import Judge, graded_terms, weighted
-from training.scorecard import Comparison, Figure, System
 
 OVERLAP = (*AGAINST_A_REFERENCE, "Distinct-1", "NAvg")
 COMPARED = {

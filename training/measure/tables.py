@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from training.evaluation_report import comparison_lines, table_lines
+from training.measure.report import comparison_lines, table_lines
 
 TITLES = {3: "the training stages", 4: "with and without the chain"}
 NAMES = {

@@ -13,12 +13,12 @@ from PIL import Image
 
 from app.catalog import load_cards, policy_card, reward_card, verify
 from tests.tiny_run import SMOKE, write_run
-from training.bars import missed, policy_bars, reward_bars
-from training.card_reward import trained_how
+from training.cards.bars import missed, policy_bars, reward_bars
+from training.cards.card import write_cards
+from training.cards.reward import trained_how
 from training.export_gguf import export
-from training.model_card import write_cards
 from training.provenance import on_record
-from training.recipe import load_recipe, save_recipe
+from training.recipe_file import load_recipe, save_recipe
 
 RECIPE = load_recipe(SMOKE, ["export.quantizations=[Q8_0]", "evaluate.max_completion_tokens=8"])
 KINDS = ("random", "irrelevant", "mismatched", "generic", "echo", "echo_addressed")

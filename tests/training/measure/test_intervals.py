@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from training.intervals import SEED, paired_difference, ratio, share_interval
+from training.measure.intervals import SEED, paired_difference, ratio, share_interval
 
 
 def test_a_constant_difference_has_no_width():

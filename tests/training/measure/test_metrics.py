@@ -12,7 +12,7 @@ from nltk.translate.bleu_score import sentence_bleu
 from nltk.translate.meteor_score import single_meteor_score
 
 from app.chain import LAYERS, Response
-from training.metrics import (
+from training.measure.metrics import (
     AGAINST_A_REFERENCE,
     Metric,
     bleu_1,

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.negatives import ROLES
-from training.pairs import Pair
-from training.reward_card import (
+from training.measure.reward import (
     Scores,
     accuracies,
     balanced_accuracy,
@@ -19,6 +17,8 @@ from training.reward_card import (
     score_pairs,
     top_1,
 )
+from training.negatives import ROLES
+from training.pairs import Pair
 
 NONE = np.nan
 

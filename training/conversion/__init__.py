@@ -1,0 +1,1 @@
+"""From a checkpoint to a GGUF that computes the same."""
