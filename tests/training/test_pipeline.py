@@ -165,7 +165,8 @@ def test_too_little_data_is_a_sentence():
 def test_an_unknown_setting_ends_with_one_sentence(data_folder, tmp_path):
     finished = train("tokenizer", data_folder, tmp_path, "--set", "sft.epoch=2")
     assert finished.returncode == 2
-    assert finished.stderr.startswith("sft.epoch is not a setting; known here: examples,")
+    assert finished.stderr.startswith("sft.epoch is not a setting; known here: chain,")
+    assert finished.stderr.endswith("Did you mean sft.epochs?\n")
     assert "Traceback" not in finished.stderr
 
 
