@@ -25,7 +25,7 @@ from storage.errors import StorageError
 
 if TYPE_CHECKING:
     from app.catalog import Card
-    from app.engine.llama import LlamaEngine
+    from app.engine.protocol import Engine
     from app.scoring import Score
     from app.web.words import Words
 
@@ -82,6 +82,10 @@ def serve(
     language: Annotated[Literal["zh", "en"] | None, typer.Option(help="Default: zh.")] = None,
     model: Annotated[str | None, typer.Option(help="A folder in model_cards.")] = None,
     models_dir: Annotated[Path | None, typer.Option(help="Folder of the model cards.")] = None,
+    engine_url: Annotated[
+        str | None, typer.Option(help="A server that drafts instead, https or on this computer. Posts go there.")
+    ] = None,
+    engine_model: Annotated[str | None, typer.Option(help="The name of its model.")] = None,
 ) -> None:
     """Start the desk, if no verb is given."""
     given = {name: value for name, value in context.params.items() if value is not None}
@@ -212,12 +216,12 @@ def doctor(context: typer.Context) -> None:
 
 
 @contextmanager
-def models(settings: Settings) -> Iterator[tuple[LlamaEngine, Card, Card | None]]:
+def models(settings: Settings) -> Iterator[tuple[Engine, Card, Card | None]]:
     """The engine over the chosen policy and its reward model, with their cards; files are verified first."""
     from app.models import choose, start
 
     card, reward = choose(settings)
-    with closing(start(card, reward)) as engine:
+    with closing(start(settings, card, reward)) as engine:
         yield engine, card, reward
 
 

@@ -34,7 +34,7 @@ from app.drafting import compose
 from app.engine.llama import LlamaEngine, child_environment
 from app.engine.protocol import Delta, Event, Finished, Reading, Sampling
 from app.errors import DeskError
-from app.models import choose, start
+from app.models import choose, start_local
 from app.scoring import Scorer
 from app.settings import Settings
 
@@ -68,7 +68,7 @@ def measure(settings: Settings, tell: Tell) -> dict[str, Any]:
     Raises:
         DeskError: as the catalogue and the engine do; reward_model_missing (model).
     """
-    policy, reward = choose(settings)
+    policy, reward = choose(settings.model_copy(update={"engine_url": None}))
     if reward is None:
         raise DeskError("reward_model_missing", model=policy.name)
     report: dict[str, Any] = {"machine": machine(), "models": [model(policy), model(reward)], "figures": {}}
@@ -190,12 +190,12 @@ def engine_figures(settings: Settings, policy: Card, reward: Card) -> dict[str, 
     ready = []
     for _ in range(RUNS):
         began = time.perf_counter()
-        with closing(start(policy, reward)) as engine:
+        with closing(start_local(policy, reward)) as engine:
             while engine.status().state == "starting":
                 time.sleep(0.002)
             ready.append(time.perf_counter() - began)
     figures = {"engine_ready": figure(ready, "s", "from its construction to both models loaded, file cache warm")}
-    with closing(start(policy, reward)) as engine:
+    with closing(start_local(policy, reward)) as engine:
         figures |= draft_figures(engine, policy)
         figures |= stop_figures(engine)
         figures |= score_figures(engine, reward)

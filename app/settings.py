@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from platformdirs import user_data_path
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -32,3 +32,13 @@ class Settings(BaseSettings):
     """Name of a card in `models_dir`; None: the catalogue's default."""
 
     models_dir: Path = Path(__file__).resolve().parents[1] / "model_cards"
+
+    engine_url: str | None = None
+    """Base address of an OpenAI-compatible server that writes the drafts; None: the local model. https, or http to this
+    computer."""
+
+    engine_model: str | None = None
+    """Name that server knows its model by; None: the one it serves."""
+
+    engine_key: SecretStr | None = None
+    """Its key. From the environment alone: a command line can be read by every account of the machine."""

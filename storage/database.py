@@ -157,5 +157,7 @@ def _whole(copy: sqlite3.Connection) -> bool:
 
 
 def _row_counts(connection: sqlite3.Connection) -> dict[str, int]:
-    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    # A virtual table's rows are those of the tables behind it.
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL TABLE%'"
+    names = [name for (name,) in connection.execute(tables)]
     return {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names}

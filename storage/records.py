@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from app.chain import SECTIONS, FormatError, Response, render
+from app.chain.steer import Aim, Steer
 
 Status = Literal["running", "done", "stopped", "failed", "interrupted"]
 """Of the generation job. `interrupted`: the desk ended while it ran; its partial text is kept."""
@@ -58,14 +59,34 @@ class StoredScore:
 
 
 @dataclass(frozen=True)
-class Draft:
-    """One generation job, and how far its people are with its text.
+class Origin:
+    """What the candidates of a request began from; the defaults are those of a new draft of a post.
 
-    `sections` holds what the model wrote so far, also of an unfinished draft; a person's edits are revisions.
-    `version` is the number of the latest revision, 0 while nobody has saved one.
+    A redraft has a parent, whose sections before `from_section` it keeps, and with `only` those behind it too. `edited`
+    names the kept sections that no model wrote: a person's text, a steered strategy, an aim.
+    """
+
+    parent_id: int | None = None
+    from_section: str | None = None
+    only: bool = False
+    steer: Steer | None = None
+    aim: Aim | None = None
+    edited: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One candidate of a request, and how far its people are with its text.
+
+    `sections` holds what was kept for it and what the model wrote so far, also of an unfinished draft; a person's edits
+    are revisions. `version` is the number of the latest revision, 0 while nobody has saved one. `timings` are those of
+    the whole request.
     """
 
     id: int
+    request_id: int
+    candidate: int
+    origin: Origin
     post: Post
     author: Person
     model_name: str
@@ -101,6 +122,34 @@ class Revision:
     text_sha256: str
     score: StoredScore | None
     created_at: datetime
+
+
+@dataclass(frozen=True)
+class Version:
+    """A line of a draft's version list: who saved it and when, without its text."""
+
+    version: int
+    person: Person
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Case:
+    """A line of the history: a post, and the draft at which it was left.
+
+    `excerpt` is the beginning of the post's description; `drafts` counts all drafts of the post.
+    """
+
+    post_id: int
+    title: str
+    excerpt: str
+    created_at: datetime
+    draft_id: int
+    author: Person
+    status: Status
+    state: State
+    version: int
+    drafts: int
 
 
 @dataclass(frozen=True)

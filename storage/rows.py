@@ -10,6 +10,7 @@ from app.chain import SECTIONS, Response
 from storage.records import (
     ApprovedItem,
     Draft,
+    Origin,
     Person,
     Post,
     QueueItem,
@@ -21,7 +22,7 @@ from storage.records import (
     text_sha256,
     whole,
 )
-from storage.schema import drafts, people, posts, reviews, revisions, stale_saves
+from storage.schema import drafts, people, posts, requests, reviews, revisions, stale_saves, writers
 
 EXCERPT_CHARS = 60
 
@@ -31,11 +32,13 @@ editors = people.alias("editors")
 SELECT_DRAFT = (
     select(
         drafts,
+        *(column for column in requests.c if column is not requests.c.id),
         posts.c.title,
         posts.c.description,
         posts.c.created_at.label("post_created_at"),
         authors.c.name.label("author_name"),
     )
+    .join(requests, requests.c.id == drafts.c.request_id)
     .join(posts, posts.c.id == drafts.c.post_id)
     .join(authors, authors.c.id == drafts.c.author_id)
 )
@@ -108,10 +111,8 @@ def select_queue(view: View, person_id: int) -> Select[Any]:
 
 
 def is_own(person_id: int) -> ColumnElement[bool]:
-    """Whether the person had the draft made or saved any version of it, so that somebody else has to review it."""
-    written = revisions.alias()
-    saved = exists().where(written.c.draft_id == drafts.c.id, written.c.person_id == person_id)
-    return (drafts.c.author_id == person_id) | saved
+    """Whether the person has a part in the draft's text, so that somebody else has to review it."""
+    return exists().where(writers.c.draft_id == drafts.c.id, writers.c.person_id == person_id)
 
 
 def _in_view(view: View, person_id: int) -> ColumnElement[bool]:
@@ -131,6 +132,11 @@ def to_draft(row: RowMapping) -> Draft:
     """From SELECT_DRAFT."""
     return Draft(
         id=row["id"],
+        request_id=row["request_id"],
+        candidate=row["candidate"],
+        origin=Origin(
+            row["parent_id"], row["from_section"], row["only"], row["steer"], row["aim"], tuple(row["edited"])
+        ),
         post=Post(row["post_id"], row["title"], row["description"], row["post_created_at"]),
         author=Person(row["author_id"], row["author_name"]),
         model_name=row["model_name"],

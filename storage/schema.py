@@ -1,14 +1,15 @@
 """The tables as the newest migration leaves them; a test holds the two together.
 
 Deciding rules stand in the database too: a review's author and editor are really those of the reviewed text (composite
-foreign keys) and neither is its reviewer (CHECK); a score is whole or absent; triggers, made by the migration, refuse a
-review by whoever saved any version of the draft, and keep the APPEND_ONLY tables from every UPDATE and DELETE.
+foreign keys) and neither is its reviewer (CHECK); a score is whole or absent; triggers, made by the migration, fill
+`writers` and refuse a review by any of them, and keep the APPEND_ONLY tables from every UPDATE and DELETE.
+The full text index beside these tables is in `storage.search`.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from sqlalchemy import (
     JSON,
@@ -29,13 +30,16 @@ from sqlalchemy import (
 )
 
 from app.chain import SECTIONS
+from app.chain.steer import Aim, Steer
 from storage.errors import StorageError
 from storage.records import Decision, State, Status
 
 HEAD = "0001"
 """The newest migration; lets an up-to-date database open without loading Alembic."""
 
-APPEND_ONLY = ("revisions", "stale_saves", "reviews", "audit_events")
+APPEND_ONLY = ("revisions", "writers", "stale_saves", "reviews", "audit_events")
+
+MAX_CANDIDATES = 8
 
 
 class Prose(TypeDecorator[str]):
@@ -124,10 +128,29 @@ posts = Table(
     _created_at(),
 )
 
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # use_alter: else the two tables, which name each other, could not be put in order.
+    Column("parent_id", ForeignKey("drafts.id", use_alter=True)),
+    Column("from_section", Text),
+    Column("only", Boolean, nullable=False),
+    Column("steer", Text),
+    Column("aim", Text),
+    Column("edited", JSON, nullable=False),
+    _one_of("from_section", Literal[SECTIONS]),
+    _one_of("steer", Steer),
+    _one_of("aim", Aim),
+    CheckConstraint("(parent_id IS NULL) = (from_section IS NULL)", name="redraft_whole"),
+)
+
 drafts = Table(
     "drafts",
     metadata,
     Column("id", Integer, primary_key=True),
+    Column("request_id", ForeignKey("requests.id"), nullable=False),
+    Column("candidate", Integer, nullable=False),
     Column("post_id", ForeignKey("posts.id"), nullable=False),
     Column("author_id", ForeignKey("people.id"), nullable=False),
     Column("model_name", Text, nullable=False),
@@ -148,8 +171,11 @@ drafts = Table(
     _one_of("status", Status),
     _one_of("state", State),
     CheckConstraint("state = 'open' OR version > 0", name="reviewed_text_is_a_revision"),
+    CheckConstraint(f"candidate BETWEEN 1 AND {MAX_CANDIDATES}", name="candidate"),
     UniqueConstraint("id", "author_id"),
+    UniqueConstraint("request_id", "candidate"),
     Index(None, "author_id"),
+    Index(None, "post_id"),
     Index(None, "state"),
 )
 
@@ -167,6 +193,15 @@ revisions = Table(
     CheckConstraint("version > 0", name="version"),
     UniqueConstraint("draft_id", "version"),
     UniqueConstraint("draft_id", "version", "person_id", "text_sha256"),
+)
+
+# Everybody with a part in a draft's text: its author, who saved a version of it, and the writers of the draft that it
+# was redrafted from. Filled by triggers alone.
+writers = Table(
+    "writers",
+    metadata,
+    Column("draft_id", ForeignKey("drafts.id"), primary_key=True),
+    Column("person_id", ForeignKey("people.id"), primary_key=True),
 )
 
 stale_saves = Table(

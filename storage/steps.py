@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Table, insert, select, update
 
 from app.chain import FORMAT_VERSION, PROMPT_VERSION, Response
-from storage import rows
+from storage import rows, search
 from storage.errors import StorageError
-from storage.records import Draft, Revision, StoredScore, text_sha256
-from storage.schema import audit_events, drafts, revisions
+from storage.records import Draft, Origin, Post, Revision, StoredScore, text_sha256
+from storage.schema import audit_events, drafts, posts, requests, revisions
 from storage.states import after
 
 LAST_ID = 2**63 - 1
@@ -29,20 +31,75 @@ def add(connection: Connection, table: Table, **values: object) -> int:
     return int(key[0])
 
 
-def add_draft(connection: Connection, post_id: int, author_id: int, **values: object) -> int:
-    """Insert a draft that nobody has edited, under this process's prompt and format versions; returns its id."""
-    return add(
+def add_post(connection: Connection, title: str, description: str, author_id: int) -> Post:
+    """Insert a post, and let it be found."""
+    moment = now()
+    post_id = add(connection, posts, title=title, description=description, author_id=author_id, created_at=moment)
+    search.index(connection, post_id)
+    return Post(post_id, title, description, moment)
+
+
+def add_request(
+    connection: Connection,
+    post_id: int,
+    author_id: int,
+    origin: Origin,
+    samplings: Sequence[Mapping[str, int | float]],
+    **values: object,
+) -> list[int]:
+    """Insert a draft a sampling, unedited, under this process's prompt and format versions; returns their ids."""
+    request_id = add(connection, requests, **asdict(origin))
+    moment = now()
+    return [
+        add(
+            connection,
+            drafts,
+            request_id=request_id,
+            candidate=candidate,
+            post_id=post_id,
+            author_id=author_id,
+            sampling=dict(sampling),
+            seed=sampling["seed"],
+            prompt_version=PROMPT_VERSION,
+            format_version=FORMAT_VERSION,
+            state="open",
+            version=0,
+            created_at=moment,
+            **values,
+        )
+        for candidate, sampling in enumerate(samplings, start=1)
+    ]
+
+
+def add_submitted(
+    connection: Connection, title: str, description: str, response: Response, author_id: int, **model: str
+) -> None:
+    """Insert a post with a whole response that somebody wrote elsewhere and hands to a second person."""
+    post = add_post(connection, title, description, author_id)
+    (draft_id,) = add_request(
         connection,
-        drafts,
-        post_id=post_id,
-        author_id=author_id,
-        prompt_version=PROMPT_VERSION,
-        format_version=FORMAT_VERSION,
-        state="open",
-        version=0,
-        created_at=now(),
-        **values,
+        post.id,
+        author_id,
+        Origin(),
+        [{"seed": 0}],
+        status="done",
+        timings={},
+        finished_at=now(),
+        **model,
+        **response.parts(),
     )
+    append_revision(connection, find_draft(connection, draft_id), author_id, response, None)
+    connection.execute(update(drafts).where(drafts.c.id == draft_id).values(state="submitted"))
+    log(connection, "imported", author_id, draft_id, 1)
+
+
+def interrupt_running(connection: Connection) -> None:
+    """Call every running draft interrupted; what it has can be found from now on."""
+    running = drafts.c.status == "running"
+    post_ids = set(connection.execute(select(drafts.c.post_id).where(running)).scalars())
+    connection.execute(update(drafts).where(running).values(status="interrupted", finished_at=now()))
+    for post_id in post_ids:
+        search.index(connection, post_id)
 
 
 def log(
@@ -114,5 +171,6 @@ def append_revision(
     )
     state = after(draft.state, "save")
     connection.execute(update(drafts).where(drafts.c.id == draft.id).values(version=version, state=state))
+    search.index(connection, draft.post.id)
     query = rows.SELECT_REVISION.where(revisions.c.draft_id == draft.id, revisions.c.version == version)
     return rows.to_revision(connection.execute(query).mappings().one())

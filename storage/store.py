@@ -6,7 +6,7 @@ inside the transaction that does it, and once more by the schema.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -14,14 +14,16 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from app.chain import SECTIONS, Response
-from storage import rows, steps
+from storage import rows, search, steps
 from storage.database import Database
 from storage.errors import StorageError
+from storage.history import History
 from storage.migrate import migrate
 from storage.records import (
     ApprovedItem,
     Decision,
     Draft,
+    Origin,
     Person,
     Post,
     QueueItem,
@@ -32,7 +34,7 @@ from storage.records import (
     View,
     text_sha256,
 )
-from storage.schema import drafts, people, posts, reviews, revisions, stale_saves
+from storage.schema import drafts, people, reviews, revisions, stale_saves
 from storage.states import after
 
 
@@ -45,6 +47,7 @@ class Store:
 
     def __init__(self, database: Database):
         self._database = database
+        self.history = History(database)
 
     @classmethod
     def open(cls, data_dir: Path, *, beside_desk: bool = False) -> Store:
@@ -79,9 +82,7 @@ class Store:
 
     def _interrupt_running(self) -> None:
         with self._database.write() as connection:
-            connection.execute(
-                update(drafts).where(drafts.c.status == "running").values(status="interrupted", finished_at=steps.now())
-            )
+            steps.interrupt_running(connection)
 
     # People, posts, drafts
 
@@ -101,12 +102,8 @@ class Store:
 
     def add_post(self, title: str, description: str, author_id: int) -> Post:
         """Keep a cleaned post."""
-        created_at = steps.now()
         with self._database.write() as connection:
-            post_id = steps.add(
-                connection, posts, title=title, description=description, author_id=author_id, created_at=created_at
-            )
-        return Post(post_id, title, description, created_at)
+            return steps.add_post(connection, title, description, author_id)
 
     def start_draft(
         self,
@@ -118,31 +115,61 @@ class Store:
         sampling: Mapping[str, int | float],
         seed: int,
     ) -> Draft:
-        """A draft that begins to run now, with this process's prompt and format versions."""
+        """A request of one candidate; see `start_drafts`."""
+        (draft,) = self.start_drafts(
+            post_id, author_id, model_name=model_name, model_sha256=model_sha256, samplings=[{**sampling, "seed": seed}]
+        )
+        return draft
+
+    def start_drafts(
+        self,
+        post_id: int,
+        author_id: int,
+        *,
+        model_name: str,
+        model_sha256: str,
+        samplings: Sequence[Mapping[str, int | float]],
+        origin: Origin | None = None,
+        kept: Mapping[str, str] | None = None,
+    ) -> list[Draft]:
+        """The candidates of a request, which begin to run now with this process's prompt and format versions.
+
+        Args:
+            post_id: what is answered.
+            author_id: who asked.
+            model_name: what writes.
+            model_sha256: exactly.
+            samplings: one a candidate, each with its `seed`.
+            origin: how the request came about; None: a new draft of the post.
+            kept: sections that stand already.
+        """
         with self._database.write() as connection:
-            draft_id = steps.add_draft(
+            ids = steps.add_request(
                 connection,
                 post_id,
                 author_id,
+                origin or Origin(),
+                samplings,
                 model_name=model_name,
                 model_sha256=model_sha256,
-                sampling=dict(sampling),
-                seed=seed,
                 status="running",
                 timings={},
+                **_known(kept or {}),
             )
-            steps.log(connection, "draft_started", author_id, draft_id)
-            return steps.find_draft(connection, draft_id)
+            for draft_id in ids:
+                steps.log(connection, "draft_started", author_id, draft_id)
+            return [steps.find_draft(connection, draft_id) for draft_id in ids]
 
-    def save_progress(self, draft_id: int, sections: Mapping[str, str]) -> None:
-        """Keep the sections written so far of a running draft; cheap, meant for twice a second."""
+    def save_progress(self, written: Mapping[int, Mapping[str, str]]) -> None:
+        """Keep the sections written so far of running drafts, by their ids; cheap, meant for twice a second."""
         with self._database.write() as connection:
-            # The status too: a second desk, opened by mistake, may have called this draft interrupted.
-            connection.execute(
-                update(drafts)
-                .where(drafts.c.id == draft_id, drafts.c.status.in_(("running", "interrupted")))
-                .values(status="running", finished_at=None, **_known(sections))
-            )
+            for draft_id, sections in written.items():
+                # The status too: a second desk, opened by mistake, may have called this draft interrupted.
+                connection.execute(
+                    update(drafts)
+                    .where(drafts.c.id == draft_id, drafts.c.status.in_(("running", "interrupted")))
+                    .values(status="running", finished_at=None, **_known(sections))
+                )
 
     def finish_draft(
         self,
@@ -169,6 +196,7 @@ class Store:
                 )
             )
             draft = steps.find_draft(connection, draft_id)
+            search.index(connection, draft.post.id)
             steps.log(connection, f"draft_{status}", draft.author.id, draft_id)
             return draft
 
@@ -176,6 +204,13 @@ class Store:
         """One draft. Raises StorageError draft_unknown (draft_id)."""
         with self._database.read() as connection:
             return steps.find_draft(connection, draft_id)
+
+    def candidates(self, draft_id: int) -> list[Draft]:
+        """All drafts of a draft's request, in order. Raises StorageError draft_unknown (draft_id)."""
+        with self._database.read() as connection:
+            draft = steps.find_draft(connection, draft_id)
+            query = rows.SELECT_DRAFT.where(drafts.c.request_id == draft.request_id).order_by(drafts.c.candidate)
+            return [rows.to_draft(row) for row in connection.execute(query).mappings()]
 
     def latest_draft_of(self, person_id: int) -> Draft | None:
         """What a page re-attaches to after a reload."""
@@ -202,29 +237,18 @@ class Store:
         Returns:
             False, and nothing is added, if this author's queue already got the same text for the same post.
         """
-        moment = steps.now()
         with self._database.write() as connection:
             if connection.execute(rows.select_same(author_id, title, description, text_sha256(response))).first():
                 return False
-            post_id = steps.add(
-                connection, posts, title=title, description=description, author_id=author_id, created_at=moment
-            )
-            draft_id = steps.add_draft(
+            steps.add_submitted(
                 connection,
-                post_id,
+                title,
+                description,
+                response,
                 author_id,
                 model_name=model_name,
                 model_sha256=model_sha256,
-                sampling={},
-                seed=0,
-                status="done",
-                timings={},
-                finished_at=moment,
-                **response.parts(),
             )
-            steps.append_revision(connection, steps.find_draft(connection, draft_id), author_id, response, None)
-            connection.execute(update(drafts).where(drafts.c.id == draft_id).values(state="submitted"))
-            steps.log(connection, "imported", author_id, draft_id, 1)
         return True
 
     # Revisions

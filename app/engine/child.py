@@ -1,7 +1,7 @@
 """The engine process, JSON lines on its standard streams.
 
-`python -m app.engine.child CONTEXT_TOKENS CANDIDATES POLICY SHA256 REWARD SHA256`; "" for no reward model, or a hash
-not to check.
+`python -m app.engine.child CONTEXT_TOKENS CANDIDATES POLICY SHA256 REWARD SHA256`; "" for no policy, for no reward
+model, or for a hash not to check.
 llama.cpp aborts the process on a bad file or a full cache; here that costs a message and a fresh child, not the page.
 It ends when its standard input closes. It writes no text to any stream but the pipe to its parent, and no core file.
 """
@@ -38,10 +38,11 @@ def main() -> None:
 
     try:
         context_tokens, candidates, policy, policy_sha256, reward, reward_sha256 = sys.argv[1:]
-        check(Path(policy), policy_sha256)
-        if reward:
-            check(Path(reward), reward_sha256)
-        serve(emit, Path(policy), Path(reward) if reward else None, int(context_tokens), int(candidates))
+        for path, sha256 in ((policy, policy_sha256), (reward, reward_sha256)):
+            if path:
+                check(Path(path), sha256)
+        writes, scores = (Path(path) if path else None for path in (policy, reward))
+        serve(emit, writes, scores, int(context_tokens), int(candidates))
     except DeskError as error:
         emit(error_message(error))
     except Exception as error:
@@ -66,7 +67,7 @@ def check(path: Path, sha256: str) -> None:
 
 
 def serve(
-    emit: Callable[[wire.Message], None], policy: Path, reward: Path | None, context_tokens: int, candidates: int
+    emit: Callable[[wire.Message], None], policy: Path | None, reward: Path | None, context_tokens: int, candidates: int
 ) -> None:
     """Answer requests for ever; returns only by an exception.
 
@@ -83,27 +84,27 @@ def serve(
     threading.Thread(target=listen, args=(sys.stdin.buffer, requests, switch.pull), daemon=True).start()
 
     loading = at_intervals(LOADING_INTERVAL_S, lambda: emit({"event": "loading"}))
-    writer = Writer(load_model(policy, loading), policy.name, context_tokens, candidates, switch)
+    writer = Writer(load_model(policy, loading), policy.name, context_tokens, candidates, switch) if policy else None
     encoder = Encoder(load_model(reward, loading), reward.name) if reward else None
     emit({"event": "ready"})
 
     while True:
         request = requests.get()
         try:
-            if request["op"] == "generate":
+            if writer and request["op"] == "generate":
                 switch.arm(request["id"])
                 for event in joined(writer.write(*wire.read_generate(request))):
                     emit(wire.event_message(event))
-            elif request["op"] == "read":
+            elif writer and request["op"] == "read":
                 switch.arm(request["id"])
                 for _ in writer.read_ahead(wire.read_prompt(request)):
                     emit(wire.NUDGE)
-            elif encoder is None:
-                raise DeskError("reward_model_missing")
-            else:
+            elif encoder and request["op"] == "embed":
                 for vectors in encoder.vectors(request["texts"]):
                     emit(wire.vectors_message(len(vectors), vectors.tobytes()))
                 emit({"event": "embedded"})
+            elif request["op"] != "read":  # nobody waits for its answer
+                raise DeskError("reward_model_missing" if request["op"] == "embed" else "no_model")
         except DeskError as error:
             emit(error_message(error))
 

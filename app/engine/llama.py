@@ -102,7 +102,7 @@ class LlamaEngine:
     """Implements `protocol.Engine`. The child starts loading at once; the constructor does not wait for it.
 
     Args:
-        policy: GGUF that writes.
+        policy: GGUF that writes; without it the engine only embeds, and `generate` raises no_model.
         reward: GGUF that scores; without it `embed` raises reward_model_missing.
         context_tokens: prompt and one response together.
         candidates: the most responses that are written in step.
@@ -114,7 +114,7 @@ class LlamaEngine:
 
     def __init__(
         self,
-        policy: Path,
+        policy: Path | None,
         reward: Path | None,
         context_tokens: int = 4096,
         candidates: int = 4,
@@ -127,7 +127,7 @@ class LlamaEngine:
         self._arguments = [
             str(context_tokens),
             str(candidates),
-            str(policy.resolve()),
+            str(policy.resolve()) if policy else "",
             policy_sha256 or "",
             str(reward.resolve()) if reward else "",
             reward_sha256 or "",

@@ -1,6 +1,7 @@
 """What the desk asks of an engine: text in, tokens out. It knows tags and layers only as forced text and section names.
 
-Implemented by `llama.LlamaEngine` (llama.cpp in a child process) and `scripted.ScriptedEngine` (for tests).
+Implemented by `llama.LlamaEngine` (llama.cpp in a child process), `remote.RemoteEngine` (a server by its address) and
+`scripted.ScriptedEngine` (for tests).
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ class Status:
 
     state: Literal["starting", "ready", "failed"]
     error: DeskError | None = None
+    leaves_for: str | None = None
+    """The host that posts are sent to, where that is another computer."""
 
 
 class Engine(Protocol):

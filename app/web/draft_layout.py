@@ -8,6 +8,7 @@ import gradio as gr
 
 from app.chain import ANSWER_TAG, LAYERS
 from app.web import shell, wording
+from app.web.signal_banner import SignalBanner
 from app.web.words import Words
 
 
@@ -34,11 +35,14 @@ class DraftLayout:
         self.sheet = gr.Textbox(visible="hidden", elem_id="sheet")
         self.saved = gr.Textbox(visible="hidden", elem_id="saved")
         self.rival = gr.Textbox(visible="hidden", elem_id="rival")
+        self.pulse = gr.Timer(0.3)
+        self.signals = SignalBanner(words)
         self.boxes: dict[str, gr.Textbox] = {}
         self.layer_heads: dict[str, gr.Markdown] = {}
         with gr.Row(elem_id="columns", elem_classes="drafting"):
             with gr.Column(elem_classes="pane", elem_id="post-pane", min_width=280):
                 self._post(words)
+            self.signals.in_place_of_the_draft()
             with gr.Column(elem_classes="pane", elem_id="chain-pane", min_width=280):
                 self._chain(words)
             with gr.Column(elem_classes="pane", elem_id="answer-pane", min_width=280):
@@ -46,8 +50,8 @@ class DraftLayout:
 
     def everything(self) -> list[Any]:
         """All components that handlers change."""
-        found: list[Any] = [*self.boxes.values(), *self.layer_heads.values()]
-        return found + [part for part in vars(self).values() if not isinstance(part, dict)]
+        found: list[Any] = [*self.boxes.values(), *self.layer_heads.values(), *self.signals.parts()]
+        return found + [part for part in vars(self).values() if not isinstance(part, dict | SignalBanner)]
 
     def _post(self, words: Words) -> None:
         with gr.Row(elem_classes="head"):
@@ -58,6 +62,7 @@ class DraftLayout:
         self.description = text_box(
             "description", words("post"), classes="box grow", placeholder=words("post_hint"), interactive=True
         )
+        self.signals.beside_the_post()
         with gr.Row(elem_classes="actions"):
             self.start = gr.Button(words("start"), variant="primary", min_width=80, elem_id="start")
             self.stop = gr.Button(words("stop"), interactive=False, min_width=80, elem_id="stop")

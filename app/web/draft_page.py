@@ -15,7 +15,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.chain import ANSWER_TAG, LAYERS, SECTIONS
+from app.chain import ANSWER_TAG, LAYERS, SECTIONS, post_text
 from app.drafting import Drafter, Snapshot
 from app.engine.protocol import Engine
 from app.errors import DeskError
@@ -25,8 +25,9 @@ from app.revising import revise
 from app.web import shell, wording
 from app.web.draft_layout import DraftLayout
 from app.web.sheet import Sheet, number
+from app.web.signal_banner import must_act
 from app.web.words import Words
-from storage.records import Draft, Person, Revision
+from storage.records import Draft, Person, Post, Revision
 from storage.store import Store
 
 LOOK_EVERY_S = 0.15
@@ -50,6 +51,8 @@ class DraftPage:
         self._model_title = model_title
         self._watched: dict[str | None, int] = {}
         """The draft that each open page shows; who follows another one ends."""
+        self._released: set[int] = set()
+        """Posts that need a person at once, and of which somebody has gone through the checklist since the start."""
         title = f"{words('page_draft')} · {words('desk')}"
         with gr.Blocks(title=title, analytics_enabled=False, fill_width=True, delete_cache=(60, 600)) as self.blocks:
             self._at = DraftLayout(words)
@@ -65,12 +68,17 @@ class DraftPage:
         asked: dict[str, Any] = {**quiet, "queue": False}
         texts = [at.boxes[name] for name in SECTIONS]
         opened = self.blocks.load(self._open, [at.remembered], every, **free)
-        self.blocks.load(self._watch_engine, None, [at.model], **free)
+        # Not a generator: the end of its stream could swallow the beginning of a draft's.
+        self.blocks.load(self._engine_state, None, [at.model, at.pulse], **asked)
+        at.pulse.tick(self._engine_state, None, [at.model, at.pulse], **asked)
         self.blocks.unload(self._leave)
-        at.start.click(self._begin, [at.name, at.title, at.description, at.sheet], every, **free)
+        begun = at.start.click(self._begin, [at.name, at.title, at.description, at.sheet], every, **free)
+        begun.then(self._settled, [at.sheet], every, **asked)
         chosen = at.recent.input(self._reopen, [at.recent], every, **free)
         at.new.click(self._clear, [at.name], every, **asked)
         at.stop.click(self._halt, [at.sheet], [at.status], **asked)
+        at.signals.checks.input(at.signals.ticked, [at.signals.checks], [at.signals.release], **asked)
+        at.signals.release.click(self._release, [at.sheet], every, **asked)
         at.name.blur(self._sign, [at.name, at.sheet], [at.remembered, at.recent, at.status], **asked)
         edit = [at.name, at.sheet, at.saved, *texts]
         # At once and as often as asked: a save that waits would take up boxes that have changed meanwhile.
@@ -108,6 +116,25 @@ class DraftPage:
         async for changes in self._follow(draft_id, request, self._words("removed", count=removed) if removed else ""):
             yield changes
         yield await asyncio.to_thread(self._recents, name, draft_id)
+
+    def _settled(self, sheet: str) -> Any:
+        """What can be done with a draft that is over, said once more by a plain request.
+
+        Gradio may lose the last message of a stream, and the page would stay as it was while the draft was written. The
+        texts are left alone: somebody may be typing by now.
+        """
+        shown = Sheet.read(sheet)
+        if shown is None:
+            return gr.skip()
+        try:
+            draft, now = self._look(shown.draft_id)
+        except DeskError as error:
+            return {self._at.status: self._alarm(error)}
+        if not now.over:
+            return gr.skip()
+        editable = draft.state in EDITABLE
+        boxes = {box: gr.Textbox(interactive=editable) for box in self._at.boxes.values()}
+        return {**boxes, **self._buttons(running=False, editable=editable)}
 
     async def _reopen(self, chosen: str, request: gr.Request) -> AsyncIterator[Changes]:
         """A draft was chosen from the list."""
@@ -148,6 +175,7 @@ class DraftPage:
             at.conflict: gr.Column(visible=False),
             at.chain_head: wording.heading(words("chain")),
             **self._buttons(running=False, editable=False, fresh=True),
+            **self._warned(None),
             **self._recents(name, None),
         }
 
@@ -155,6 +183,16 @@ class DraftPage:
         """The signature is written: the browser keeps it, the list becomes that person's."""
         shown = Sheet.read(sheet)
         return {self._at.remembered: shell.remember(name), **self._recents(name, shown.draft_id if shown else None)}
+
+    def _release(self, sheet: str) -> Any:
+        """显示草稿: the checklist is done."""
+        shown = Sheet.read(sheet)
+        if shown is None:
+            return gr.skip()
+        with desk_errors():
+            post = self._store.draft(shown.draft_id).post
+        self._released.add(post.id)
+        return self._warned(post)
 
     def _save(self, request: gr.Request, name: str, sheet: str, saved: str, *texts: str) -> Any:
         """保存, and what happens by itself after a pause: never changes the boxes themselves."""
@@ -206,12 +244,13 @@ class DraftPage:
 
     # What the page shows
 
-    async def _watch_engine(self) -> AsyncIterator[str]:
-        """The model's state, until it is settled."""
-        while (status := self._engine.status()).state == "starting":
-            yield wording.engine_chip(self._words, status, self._model_title)
-            await asyncio.sleep(LOOK_EVERY_S)
-        yield wording.engine_chip(self._words, status, self._model_title)
+    def _engine_state(self) -> Changes:
+        """The model's state, asked for again until it is settled."""
+        status = self._engine.status()
+        return {
+            self._at.model: wording.engine_chip(self._words, status, self._model_title),
+            self._at.pulse: gr.Timer(active=status.state == "starting"),
+        }
 
     async def _follow(self, draft_id: int | None, request: gr.Request, note: str = "") -> AsyncIterator[Changes]:
         """Show a draft and, while it is being written, each of its changes; ends when the page shows another."""
@@ -254,6 +293,7 @@ class DraftPage:
             at.reason: gr.Textbox(value="", visible=False),
             at.conflict: gr.Column(visible=False),
             **self._buttons(running=True, editable=False),
+            **self._warned(draft.post),
         }
         for layer in LAYERS:
             state = wording.layer_state(now, layer.tag, None)
@@ -296,6 +336,13 @@ class DraftPage:
             for layer in LAYERS
         }
         return {**heads, at.score: wording.score_line(words, score, rewritten)}
+
+    def _warned(self, post: Post | None) -> Changes:
+        """The signals of a post; where a person must act at once, the checklist in the place of the draft."""
+        at = self._at
+        text = post_text(post.title, post.description) if post else ""
+        held = post is not None and post.id not in self._released and must_act(text)
+        return {**at.signals.shown(text, held=held), **({} if held else at.signals.asked())}
 
     def _bound(self, sheet: Sheet | None) -> Changes:
         """Belongs to every filling of the boxes: what they show from now on."""

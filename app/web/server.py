@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import uvicorn
 
 from app.catalog import Card
-from app.engine.llama import LlamaEngine
+from app.engine.protocol import Engine
 from app.errors import DeskError
 from app.models import choose, start
 from app.reviewing import desk_errors
@@ -54,7 +54,7 @@ def serve(settings: Settings) -> None:
         listener = open_things.enter_context(listen(settings.host, settings.port))
         # The engine loads on the other core while this process imports the page.
         models = choose(settings)
-        engine = start(*models)
+        engine = start(settings, *models)
         open_things.callback(engine.close)
         url = f"http://{settings.host}:{listener.getsockname()[1]}/"
         lock.publish(url)
@@ -89,7 +89,7 @@ def _run(
     settings: Settings,
     listener: socket.socket,
     url: str,
-    engine: LlamaEngine,
+    engine: Engine,
     models: tuple[Card, Card | None],
     open_things: ExitStack,
 ) -> None:
@@ -122,9 +122,7 @@ def _run(
         raise failures[0]
 
 
-def _desk(
-    settings: Settings, engine: LlamaEngine, policy: Card, reward: Card | None, open_things: ExitStack
-) -> FastAPI:
+def _desk(settings: Settings, engine: Engine, policy: Card, reward: Card | None, open_things: ExitStack) -> FastAPI:
     """Everything that takes its time: gradio, the database, the pages."""
     from app.drafting import Drafter
     from app.scoring import Scorer

@@ -6,8 +6,9 @@ Every string made here for Markdown holds only our own constants and numbers, ne
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from html import escape
 from typing import Literal
 
 from diff_match_patch import diff_match_patch
@@ -15,6 +16,8 @@ from diff_match_patch import diff_match_patch
 from app.chain import SECTIONS, Layer
 from app.drafting import Snapshot
 from app.engine.protocol import Status
+from app.safety.help_lines import HelpLine
+from app.safety.signals import Signal, Urgency
 from app.web.words import Words
 from storage.records import Draft, QueueItem, StoredScore
 
@@ -46,11 +49,11 @@ def outcome(words: Words, draft: Draft, now: Snapshot) -> str:
 
 
 def engine_chip(words: Words, engine: Status, model: str) -> str:
-    """State of the model, its name, and that it runs here."""
-    return (
-        f'<span class="chip {engine.state}">{words("model_" + engine.state)}</span> '
-        f'<span class="quiet">{model} · {words("local")}</span>'
-    )
+    """State of the model, its name, and whether it runs here. Name and host may be settings, so they are escaped."""
+    chip = f'<span class="chip {engine.state}">{words("model_" + engine.state)}</span> '
+    if engine.leaves_for:
+        return f'{chip}<span class="leaves">{words("leaves", host=escape(engine.leaves_for))}</span>'
+    return f'{chip}<span class="quiet">{escape(model)} · {words("local")}</span>'
 
 
 def heading(title: str, mark: str = "", kind: str = "") -> str:
@@ -105,6 +108,25 @@ def not_saved(words: Words, reason: str) -> str:
 def _stamp(kind: str, sentence: str) -> str:
     # No two stamps are alike, also of one sentence: by that the page's script tells that a save has been answered.
     return f'<span class="{kind} at{time.monotonic_ns()}">{sentence}</span>'
+
+
+def signals_heading(words: Words, level: Urgency | None) -> str:
+    """What a person has to do about the signals of a post; without one, that this means little."""
+    kind = level or "none"
+    return f'<span class="signals {kind}">{words("signals_" + kind)}</span>'
+
+
+def signal_kind(words: Words, signal: Signal) -> str:
+    """What the quoted words speak of."""
+    kind = words(f"signal_{signal.kind}")
+    return words("signal_denied", kind=kind) if signal.denied else kind
+
+
+def lines_of_help(words: Words, lines: Sequence[HelpLine]) -> list[str]:
+    """The help lines for the readers of this language, as plain text."""
+    if words.language == "zh":
+        return [f"{line.number}　{line.zh}" for line in lines if line.region.startswith("CN")]
+    return [f"{line.number} {line.en} ({line.region})" for line in lines if not line.region.startswith("CN")]
 
 
 def recent_line(words: Words, draft: Draft) -> str:

@@ -45,7 +45,7 @@ draft = store.start_draft(post.id, author.id, model_name="m", model_sha256="0", 
 print(draft.id, flush=True)
 for n in range(1, 100000):
     store.save_revision(draft.id, n - 1, author.id, Response("1", "2", "3", "4", f"answer {n} " + "x" * 3000))
-    store.save_progress(draft.id, {"L1": str(n)})
+    store.save_progress({draft.id: {"L1": str(n)}})
     print(n, flush=True)
 """
 

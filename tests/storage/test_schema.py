@@ -40,10 +40,13 @@ def test_the_migrations_make_what_the_schema_declares(tmp_path, store):
     metadata.create_all(declared)
     with store._database.read() as migrated, declared.connect() as made:
         left, right = inspect(migrated), inspect(made)
-        assert set(left.get_table_names()) == {*right.get_table_names(), "alembic_version"}
+        # The index of texts is a virtual table with tables of its own, which SQLAlchemy cannot declare.
+        index = {name for name in left.get_table_names() if name.split("_")[0] == "search"}
+        assert set(left.get_table_names()) - index == {*right.get_table_names(), "alembic_version"}
         for table in metadata.tables:
             assert described(left, table) == described(right, table)
-        assert compare_metadata(MigrationContext.configure(migrated, opts={"compare_type": True}), metadata) == []
+        options = {"compare_type": True, "include_name": lambda name, *_: name not in index}
+        assert compare_metadata(MigrationContext.configure(migrated, opts=options), metadata) == []
     declared.dispose()
 
 
@@ -71,7 +74,7 @@ def test_append_only_tables_refuse_update_delete_and_replace(filled, table):
     before = filled.execute(f"SELECT * FROM {table}").fetchall()
     assert before
     for statement in (
-        f"UPDATE {table} SET created_at = '1970-01-01'",
+        f"UPDATE {table} SET draft_id = draft_id",
         f"DELETE FROM {table}",
         f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}",
     ):
@@ -87,6 +90,10 @@ def test_append_only_tables_refuse_update_delete_and_replace(filled, table):
         "UPDATE drafts SET state = 'blessed'",
         "UPDATE drafts SET cosine = 0.5",
         "UPDATE drafts SET version = 0",
+        "UPDATE drafts SET candidate = 9",
+        "UPDATE requests SET steer = 'louder'",
+        "UPDATE requests SET aim = 'win'",
+        "UPDATE requests SET from_section = 'L2'",
     ],
 )
 def test_checks_hold_against_raw_sql(filled, statement):

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from app.chain import Response
 from storage.database import FILE_NAME
 from storage.errors import StorageError
-from storage.records import Decision, State
+from storage.records import Decision, Origin, State
 from storage.states import Action, after
 from storage.store import Store
 
@@ -118,6 +118,38 @@ def test_whoever_wrote_any_version_does_not_decide(store, people, new_draft, tex
     assert store.queue("to_review", people.other.id) == []
     assert store.counts(people.other.id)["waiting"] == 1
     assert [line.draft_id for line in store.queue("to_review", people.reviewer.id)] == [draft.id]
+
+
+def test_whoever_wrote_what_a_draft_was_redrafted_from_does_not_decide(tmp_path, store, people, new_draft, text):
+    parent = new_draft()
+    store.save_revision(parent.id, 0, people.other.id, text("由第三人写的"))
+    draft = parent
+    for _ in range(2):  # also over a draft in between, by somebody else
+        (draft,) = store.start_drafts(
+            parent.post.id,
+            people.author.id,
+            model_name="m",
+            model_sha256="0",
+            samplings=[{"seed": 0}],
+            origin=Origin(draft.id, "answer"),
+        )
+        store.finish_draft(draft.id, "done", text("重写的回信").parts())
+    store.submit(draft.id, 0, people.author.id)
+    latest = store.latest_revision(draft.id)
+    with pytest.raises(StorageError) as refused:
+        store.decide(draft.id, 1, latest.text_sha256, people.other.id, "approve", "")
+    assert refused.value.code == "own_review"
+    assert store.queue("to_review", people.other.id) == []
+    with closing(sqlite3.connect(tmp_path / "data" / FILE_NAME)) as raw:
+        with pytest.raises(sqlite3.IntegrityError, match="part in the text"):
+            raw.execute(
+                "INSERT INTO reviews (draft_id, version, text_sha256, author_id, editor_id, reviewer_id, decision,"
+                " reason, created_at) VALUES (?, 1, ?, ?, ?, ?, 'approve', '', '')",
+                (draft.id, latest.text_sha256, people.author.id, people.author.id, people.other.id),
+            )
+    # What they write into the parent from now on is no part of it.
+    store.save_revision(parent.id, 1, people.reviewer.id, text("后来改的"))
+    assert store.decide(draft.id, 1, latest.text_sha256, people.reviewer.id, "approve", "").state == "approved"
 
 
 def test_neither_author_nor_last_editor_decides(store, people, new_draft, text):

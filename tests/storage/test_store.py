@@ -9,7 +9,7 @@ import pytest
 
 from app.chain import FORMAT_VERSION, PROMPT_VERSION, SECTIONS
 from storage.errors import StorageError
-from storage.records import Revision, StoredScore
+from storage.records import Origin, Revision, StoredScore
 from storage.store import Store
 
 SCORE = StoredScore(0.61, True, 0.4, "f" * 64)
@@ -33,6 +33,27 @@ def test_a_draft_comes_back_as_it_was_made(store, people, text):
     assert finished.finished_at is not None and finished.finished_at >= started.created_at
 
 
+def test_the_candidates_of_a_request_share_its_origin_and_what_was_kept(store, people, new_draft):
+    parent = new_draft()
+    origin = Origin(parent.id, "L3", steer=None, edited=("L1",))
+    drafts = store.start_drafts(
+        parent.post.id,
+        people.other.id,
+        model_name="tiny",
+        model_sha256="a" * 64,
+        samplings=[{"seed": 5, "top_k": 40}, {"seed": 6, "top_k": 40}],
+        origin=origin,
+        kept={"L1": "改过", "L2": "怕让人失望"},
+    )
+    assert store.candidates(drafts[1].id) == drafts
+    assert [(draft.candidate, draft.seed, draft.sampling["seed"]) for draft in drafts] == [(1, 5, 5), (2, 6, 6)]
+    assert all(draft.origin == origin and draft.request_id == drafts[0].request_id for draft in drafts)
+    assert all(draft.sections == {"L1": "改过", "L2": "怕让人失望"} for draft in drafts)
+    store.save_progress({drafts[0].id: {"L3": "甲"}, drafts[1].id: {"L3": "乙"}})
+    assert [draft.sections["L3"] for draft in store.candidates(drafts[0].id)] == ["甲", "乙"]
+    assert store.candidates(parent.id) == [parent] and parent.origin == Origin()
+
+
 def test_a_name_is_one_person(store):
     assert store.person("小林") == store.person("小林") != store.person("小陈")
     first = store.person("Li Wei")
@@ -53,7 +74,7 @@ def test_progress_of_a_draft_that_was_running_survives_as_interrupted(tmp_path: 
     author = store.person("作者")
     post = store.add_post("", "信", author.id)
     draft = store.start_draft(post.id, author.id, model_name="m", model_sha256="0", sampling={}, seed=0)
-    store.save_progress(draft.id, {"L1": "写了一半"})
+    store.save_progress({draft.id: {"L1": "写了一半"}})
     beside = Store.open(tmp_path, beside_desk=True)
     assert beside.draft(draft.id).status == "running"
     beside.close()
@@ -66,7 +87,7 @@ def test_progress_of_a_draft_that_was_running_survives_as_interrupted(tmp_path: 
 
 def test_late_progress_does_not_reopen_a_finished_draft(store, new_draft):
     draft = new_draft()
-    store.save_progress(draft.id, {"answer": "迟到的字"})
+    store.save_progress({draft.id: {"answer": "迟到的字"}})
     assert store.draft(draft.id) == draft
 
 
@@ -133,7 +154,7 @@ def test_text_that_cannot_be_stored_is_refused_by_name(store, people, new_draft,
     attempts = [
         lambda: store.person(bad),
         lambda: store.add_post("题", bad, people.author.id),
-        lambda: store.save_progress(draft.id, {"L1": bad}),
+        lambda: store.save_progress({draft.id: {"L1": bad}}),
         lambda: store.finish_draft(draft.id, "done", {"answer": bad}),
     ]
     for attempt in attempts:

@@ -1,4 +1,4 @@
-"""People, posts, drafts, revisions, refused saves, reviews and audit events."""
+"""People, posts, requests, drafts, revisions, refused saves, reviews, audit events, and the index of all texts."""
 
 from __future__ import annotations
 
@@ -53,16 +53,27 @@ def upgrade() -> None:
     _create_revisions()
     _create_reviews()
     _create_audit_events()
-    for table in ("revisions", "stale_saves", "reviews", "audit_events"):
+    _create_search()
+    for table in ("revisions", "writers", "stale_saves", "reviews", "audit_events"):
         for verb in ("UPDATE", "DELETE"):
             op.execute(
                 f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
                 f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
             )
     op.execute(
+        "CREATE TRIGGER drafts_writers AFTER INSERT ON drafts BEGIN"
+        " INSERT INTO writers (draft_id, person_id) SELECT NEW.id, NEW.author_id UNION SELECT NEW.id, person_id"
+        " FROM writers JOIN requests ON requests.parent_id = writers.draft_id WHERE requests.id = NEW.request_id; END"
+    )
+    op.execute(
+        "CREATE TRIGGER revisions_writers AFTER INSERT ON revisions"
+        " WHEN NOT EXISTS (SELECT 1 FROM writers WHERE draft_id = NEW.draft_id AND person_id = NEW.person_id)"
+        " BEGIN INSERT INTO writers (draft_id, person_id) VALUES (NEW.draft_id, NEW.person_id); END"
+    )
+    op.execute(
         "CREATE TRIGGER reviews_no_own BEFORE INSERT ON reviews"
-        " WHEN EXISTS (SELECT 1 FROM revisions WHERE draft_id = NEW.draft_id AND person_id = NEW.reviewer_id)"
-        " BEGIN SELECT RAISE(ABORT, 'the reviewer saved a version of this draft'); END"
+        " WHEN EXISTS (SELECT 1 FROM writers WHERE draft_id = NEW.draft_id AND person_id = NEW.reviewer_id)"
+        " BEGIN SELECT RAISE(ABORT, 'the reviewer has a part in the text of this draft'); END"
     )
 
 
@@ -88,8 +99,25 @@ def _create_posts() -> None:
 
 def _create_drafts() -> None:
     op.create_table(
+        "requests",
+        *_id("requests"),
+        _integer("parent_id", nullable=True),
+        _text("from_section", nullable=True),
+        sa.Column("only", sa.Boolean, nullable=False),
+        _text("steer", nullable=True),
+        _text("aim", nullable=True),
+        sa.Column("edited", sa.JSON, nullable=False),
+        _belongs("requests", "parent_id", "drafts"),
+        sa.CheckConstraint("from_section IN ('L1', 'L2', 'L3', 'L4', 'answer')", name="ck_requests_from_section"),
+        sa.CheckConstraint("steer IN ('shorter', 'warmer', 'less_advice', 'ask_more')", name="ck_requests_steer"),
+        sa.CheckConstraint("aim IN ('listen', 'understand', 'advise')", name="ck_requests_aim"),
+        sa.CheckConstraint("(parent_id IS NULL) = (from_section IS NULL)", name="ck_requests_redraft_whole"),
+    )
+    op.create_table(
         "drafts",
         *_id("drafts"),
+        _integer("request_id"),
+        _integer("candidate"),
         _integer("post_id"),
         _integer("author_id"),
         _text("model_name"),
@@ -107,6 +135,7 @@ def _create_drafts() -> None:
         _integer("version"),
         _text("created_at"),
         _text("finished_at", nullable=True),
+        _belongs("drafts", "request_id", "requests"),
         _belongs("drafts", "post_id", "posts"),
         _belongs("drafts", "author_id", "people"),
         sa.CheckConstraint(
@@ -116,9 +145,12 @@ def _create_drafts() -> None:
             "state IN ('open', 'submitted', 'approved', 'returned', 'rejected')", name="ck_drafts_state"
         ),
         sa.CheckConstraint("state = 'open' OR version > 0", name="ck_drafts_reviewed_text_is_a_revision"),
+        sa.CheckConstraint("candidate BETWEEN 1 AND 8", name="ck_drafts_candidate"),
         sa.UniqueConstraint("id", "author_id", name="uq_drafts_id_author_id"),
+        sa.UniqueConstraint("request_id", "candidate", name="uq_drafts_request_id_candidate"),
     )
     op.create_index("ix_drafts_author_id", "drafts", ["author_id"])
+    op.create_index("ix_drafts_post_id", "drafts", ["post_id"])
     op.create_index("ix_drafts_state", "drafts", ["state"])
 
 
@@ -144,6 +176,14 @@ def _create_revisions() -> None:
             "text_sha256",
             name="uq_revisions_draft_id_version_person_id_text_sha256",
         ),
+    )
+    op.create_table(
+        "writers",
+        _integer("draft_id"),
+        _integer("person_id"),
+        sa.PrimaryKeyConstraint("draft_id", "person_id", name="pk_writers"),
+        _belongs("writers", "draft_id", "drafts"),
+        _belongs("writers", "person_id", "people"),
     )
     op.create_table(
         "stale_saves",
@@ -209,3 +249,9 @@ def _create_audit_events() -> None:
         _belongs("audit_events", "person_id", "people"),
         _belongs("audit_events", "draft_id", "drafts"),
     )
+
+
+def _create_search() -> None:
+    # Filled by storage.search and not by triggers: with trusted_schema off, a trigger may not write to a virtual table.
+    op.execute("CREATE VIRTUAL TABLE search USING fts5(text, tokenize = 'trigram')")
+    op.execute("CREATE VIRTUAL TABLE search_trigrams USING fts5vocab(search, instance)")
