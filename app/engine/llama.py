@@ -20,7 +20,7 @@ from pathlib import Path
 
 from app.chain import Piece
 from app.engine import wire
-from app.engine.protocol import Event, Finished, Sampling, Script, Status
+from app.engine.protocol import MAX_CANDIDATES, Event, Finished, Sampling, Script, Status
 from app.errors import DeskError
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -117,7 +117,7 @@ class LlamaEngine:
         policy: Path | None,
         reward: Path | None,
         context_tokens: int = 4096,
-        candidates: int = 4,
+        candidates: int = MAX_CANDIDATES,
         patience_s: float = 60.0,
         stop_patience_s: float = 5.0,
         *,
