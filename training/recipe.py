@@ -140,8 +140,8 @@ class RewardRecipe:
     """Tokens; no answer of the corpus is cut at 8,192 pieces of vocabulary."""
     margin: float = 0.3
     """m of Eq. 5, in cosine."""
-    scale: float = 20.0
-    """Of the contrastive loss: what cosines are multiplied by before the softmax."""
+    scale: float = 10.0
+    """Of the contrastive loss: what distances are multiplied by before the softmax."""
     learning_rate: float = 1e-3
     role_prefixes: bool = True
     """Mark post and answer as such; false is the paper's symmetric encoder, for measuring what that does."""

@@ -16,7 +16,7 @@ from training.data.build import build, sets_in
 from training.measure.reward import embed
 from training.recipe import RecipeError, RewardRecipe
 from training.recipe_file import load_recipe
-from training.reward import cosines, load_encoder, load_trained, reward_loss, train_reward
+from training.reward import cosines, load_encoder, load_trained, nearness, reward_loss, train_reward
 from training.stage import MetricsFile, read_metrics
 
 SMOKE = Path("training/recipes/smoke.yaml")
@@ -84,13 +84,23 @@ def test_triplet_is_equation_5(body):
 
 def test_contrastive_is_the_mean_of_both_softmaxes(body):
     loss = reward_loss(RewardRecipe(loss="contrastive", scale=2.0), load_encoder(body, 128))
-    batch = [vectors(0, 90), vectors(0, 60), vectors(180, 180)]
-    # Cosines of post 1 with answers 1 and 2 and with the two negatives: 1, 1/2, -1, -1; of post 2: 0, sin 60, 0, 0.
-    up = 3**0.5
-    of_posts = [2 - np.log(np.exp([2, 1, -2, -2]).sum()), up - np.log(np.exp([0, up, 0, 0]).sum())]
-    of_answers = [2 - np.log(np.exp([2, 0]).sum()), up - np.log(np.exp([1, up]).sum())]
+    batch = [vectors(0, 180), vectors(0, 120), vectors(90, 240)]
+    # A chord of an angle x is 2 sin(x / 2). Post 1 to answers 1 and 2 and to the negatives: 0, sqrt 3, sqrt 2, sqrt 3;
+    # post 2: 2, 1, sqrt 2, 1.
+    r2, r3 = 2**0.5, 3**0.5
+    of_posts = [-np.log(np.exp([0, -2 * r3, -2 * r2, -2 * r3]).sum()), -2 - np.log(np.exp([-4, -2, -2 * r2, -2]).sum())]
+    of_answers = [-np.log(np.exp([0, -4]).sum()), -2 - np.log(np.exp([-2 * r3, -2]).sum())]
     expected = -(np.mean(of_posts) + np.mean(of_answers)) / 2
     assert loss.compute_loss_from_embeddings(batch, None) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_copy_is_pushed_away_however_near_it_is():
+    """Two vectors at a thousandth of a degree: the cosine's slope is almost 0 there, that of the distance is 1."""
+    angle = torch.tensor([0.001 * np.pi / 180], requires_grad=True)
+    copy = torch.stack([angle.cos(), angle.sin()], dim=1)
+    nearness(vectors(0.0), copy).sum().backward()
+    assert angle.grad == pytest.approx(-1, abs=0.01)
+    assert (nearness(3 * vectors(0.0), vectors(60.0, 180.0))).tolist() == [pytest.approx([-1, -2])]
 
 
 def test_an_unknown_loss_is_a_sentence():
