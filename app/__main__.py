@@ -191,16 +191,47 @@ def import_chains(
 
 
 @cli.command()
-def bench(context: typer.Context, as_json: AsJson = False) -> None:
+def bench(
+    context: typer.Context,
+    peers: Annotated[
+        bool, typer.Option("--peers", help="The engine beside other roads to a draft, from three minutes to an hour.")
+    ] = False,
+    gguf: Annotated[Path | None, typer.Option(help="With --peers: measure this file, not the desk's model.")] = None,
+    vocabulary: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --gguf: write that file first, if it is not there: 0.41 B random weights of Qwen3's shape, with "
+            "the vocabulary of this GGUF, such as vendor/llama.cpp/models/ggml-vocab-qwen2.gguf in the source archive "
+            "of llama-cpp-python (pip download --no-deps --no-binary llama-cpp-python llama-cpp-python)."
+        ),
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            help="With --peers: address of a llama-server that serves the same file (llama-server -m FILE -np 4 -kvu)."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Measure start, drafting, scoring and memory on this machine (about two minutes; let it rest meanwhile)."""
-    from app.bench import measure
+    from app.bench import desk
+    from app.bench import peers as beside
+    from app.bench.random_model import write
 
-    report = measure(context.obj, tell)
+    if not peers and (gguf or server) or vocabulary and not gguf:
+        raise typer.BadParameter("--gguf and --server go with --peers, --vocabulary with --gguf")
+    if gguf and vocabulary and not gguf.exists():
+        write(vocabulary, gguf)
+    report = beside.measure(context.obj, tell, gguf, server) if peers else desk.measure(context.obj, tell)
     if as_json:
         put(report, indent=2)
         return
     for name, figure in report["figures"].items():
-        print(f"{name:32} {figure['value']:>10.3f} {figure['unit']}")
+        if figure:
+            print(f"{name:32} {figure['value']:>10.3f} {figure['unit']}")
+    for bar in report.get("bars", ()):
+        limit = f"at least {bar['at_least']}" if bar["at_least"] else f"at most {bar['at_most']}"
+        print(f"{bar['figure']:32} {'reached' if bar['reached'] else 'MISSED'} ({limit})")
 
 
 @cli.command()

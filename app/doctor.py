@@ -18,6 +18,7 @@ from app.errors import DeskError
 from app.settings import Settings
 from app.web.server import listen
 from app.web.words import Words
+from storage import search
 from storage.database import FILE_NAME, Database
 from storage.errors import StorageError
 from storage.migrate import known_version
@@ -41,7 +42,7 @@ class Finding:
 
 def examine(settings: Settings, words: Words) -> list[Finding]:
     """Every check in turn, in the user's language."""
-    found = [*_python(), *_engine(), *_processor(), *_compiler(), *_folder(settings.data_dir), *_fonts()]
+    found = [*_python(), *_search(), *_engine(), *_processor(), *_compiler(), *_folder(settings.data_dir), *_fonts()]
     findings = [
         Finding(state, words(f"doctor_{subject}"), words(f"doctor_{subject}_{state}", **values))
         for state, subject, values in found
@@ -58,6 +59,10 @@ Check = Iterator[tuple[State, str, dict[str, object]]]
 
 def _python() -> Check:
     yield "ok", "python", {"version": platform.python_version(), "sqlite": sqlite3.sqlite_version}
+
+
+def _search() -> Check:
+    yield "ok" if search.supported() else "mend", "search", {"version": sqlite3.sqlite_version}
 
 
 def _engine() -> Check:

@@ -8,18 +8,20 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from app.chain import Response, post_text, prompt_pieces
 from app.chain.steer import Aim, Steer
 from app.composing import complete, compose, compose_whole
-from app.engine.protocol import MAX_CANDIDATES, Engine, Sampling
+from app.engine.protocol import Engine, Sampling
 from app.errors import DeskError
 from app.fair_queue import FairQueue
 from app.intake import accept_post
 from app.progress import Snapshot, outcomes, queued, ranked, stored
 from app.reviewing import desk_errors
+from app.score_reasons import ScoreReasons, reasons
 from app.script import Plan, first_plan, redraft_plan
 from app.writing import Job, RequestWriter
 from storage.records import Draft, Person, Post, StoredScore
@@ -31,8 +33,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Drafter", "Snapshot", "complete", "compose", "compose_whole"]
 
+Asked = TypeVar("Asked")
+
 MAX_JOBS_A_PERSON = 2
 """Requests: one that is written and one that waits."""
+
+UNWATCHED_S = 30.0
+"""A request that nobody has looked at for so long is stopped where somebody else waits. What it has written is kept."""
 
 
 class Drafter:
@@ -41,11 +48,15 @@ class Drafter:
     A draft's id stands for its whole request where one is started, followed or stopped.
     """
 
-    def __init__(self, store: Store, engine: Engine, card: Card, scorer: Scorer | None):
+    def __init__(
+        self, store: Store, engine: Engine, card: Card, scorer: Scorer | None, *, unwatched_s: float = UNWATCHED_S
+    ):
         self._store = store
         self._engine = engine
         self._card = card
+        self._scorer = scorer
         self._writer = RequestWriter(store, engine, scorer)
+        self._unwatched_s = unwatched_s
         self._jobs: dict[int, Job] = {}
         """By the id of each candidate."""
         self._waiting: FairQueue[Job] = FairQueue()
@@ -55,6 +66,11 @@ class Drafter:
         self._scoring = threading.Lock()
         self._thread = threading.Thread(target=self._work, name="drafter", daemon=True)
         self._thread.start()
+
+    @property
+    def most_candidates(self) -> int:
+        """How many drafts a request may ask for."""
+        return self._engine.candidates
 
     def start(
         self,
@@ -73,11 +89,12 @@ class Drafter:
             title: as typed.
             description: as typed.
             previous: the draft on the same page; if it is of the same text, the new ones are of the same post.
-            candidates: how many are written in step, 1 to `MAX_CANDIDATES`.
+            candidates: how many are written in step, 1 to `most_candidates`.
             aim: what the answer is to be for, where a person decides it and not the model.
 
         Raises:
-            DeskError: post_empty, post_too_long_chars, draft_pending (limit), or what the store refused.
+            DeskError: post_empty, post_too_long_chars, candidates_limit (limit), draft_pending (limit), or what the
+                store refused.
         """
         title, description = accept_post(title, description)
         post = None
@@ -85,6 +102,23 @@ class Drafter:
             post = previous.post
         plan = first_plan(post_text(title, description), aim)
         return self._queue(author, post or (title, description), plan, candidates)
+
+    def start_part(
+        self, author: Person, draft: Draft, part: tuple[int, int], *, candidates: int = 1, aim: Aim | None = None
+    ) -> int:
+        """Queue drafts that read a part, [start, end) in characters, of a post that is too long for the model.
+
+        The post stays whole for everything else: signals, lint, and who reviews.
+
+        Raises:
+            DeskError: as `start`.
+        """
+        post = post_text(draft.post.title, draft.post.description)
+        start, end = part
+        if not 0 <= start < end <= len(post):
+            raise ValueError(f"[{start}, {end}) is no part of {len(post)} characters")
+        plan = first_plan(post, aim, part)
+        return self._queue(author, draft.post, plan, candidates)
 
     def redraft(
         self,
@@ -109,8 +143,8 @@ class Drafter:
             aim: keep what stands before the intent, set that, and write the rest anew.
 
         Raises:
-            DeskError: section_empty (section), text_too_long (section, chars, limit), draft_pending (limit), or what
-                the store refused.
+            DeskError: section_empty (section), text_too_long (section, chars, limit), candidates_limit (limit),
+                draft_pending (limit), or what the store refused.
         """
         return self._queue(author, draft.post, redraft_plan(draft, kept, only=only, steer=steer, aim=aim), candidates)
 
@@ -134,6 +168,7 @@ class Drafter:
         with self._changed:
             job = self._jobs.get(draft_id)
             if job is not None:
+                job.looked_at = time.monotonic()
                 place = self._waiting.place(job)
                 ahead = 0 if place is None else place + (self._running is not None)
                 return ranked(dataclasses.replace(one, ahead=ahead) for one in job.now)
@@ -160,11 +195,24 @@ class Drafter:
         None without a reward model, on a failure, and while a draft is written or another text is scored: the engine
         does one thing at a time, and whoever asked may ask again.
         """
+        post = read_by_the_model(draft)
+        scores = self._unless_busy(lambda: self._writer.scores(post, [response.answer]))
+        return scores[0] if scores else None
+
+    def explain(self, draft: Draft, answer: str) -> ScoreReasons | None:
+        """Why an answer to a draft's post scores as it does; None where `score` is.
+
+        Raises:
+            DeskError: what the engine raises.
+        """
+        scorer, post = self._scorer, read_by_the_model(draft)
+        return self._unless_busy(lambda: reasons(scorer, post, answer)) if scorer else None
+
+    def _unless_busy(self, ask: Callable[[], Asked]) -> Asked | None:
         if self._running is not None or not self._scoring.acquire(blocking=False):
             return None
         try:
-            (score,) = self._writer.scores(post_text(draft.post.title, draft.post.description), [response.answer])
-            return score
+            return ask()
         finally:
             self._scoring.release()
 
@@ -179,16 +227,15 @@ class Drafter:
         self._thread.join(timeout=5)
 
     def _queue(self, author: Person, post: Post | tuple[str, str], plan: Plan, candidates: int) -> int:
-        if not 1 <= candidates <= MAX_CANDIDATES:
-            raise ValueError(f"candidates must be 1 to {MAX_CANDIDATES}, not {candidates}")
+        if not 1 <= candidates <= self.most_candidates:
+            raise DeskError("candidates_limit", limit=self.most_candidates)
         samplings = [Sampling(seed=secrets.randbelow(2**31)) for _ in range(candidates)]
         with self._changed:
             unfinished = {job for job in self._jobs.values() if not job.over and job.author_id == author.id}
             if len(unfinished) >= MAX_JOBS_A_PERSON:
                 raise DeskError("draft_pending", limit=MAX_JOBS_A_PERSON)
             drafts = self._new_rows(author, post, plan, samplings)
-            text = post_text(drafts[0].post.title, drafts[0].post.description)
-            job = Job(text, author.id, plan, samplings, tuple(map(queued, drafts)))
+            job = Job(read_by_the_model(drafts[0]), author.id, plan, samplings, tuple(map(queued, drafts)))
             self._jobs.update((draft.id, job) for draft in drafts)
             self._waiting.put(author.id, job)
             self._changed.notify()
@@ -212,8 +259,12 @@ class Drafter:
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
-            self._writer.write(job)
+            self._writer.write(job, self._is_left)
             self._forget(job)
+
+    def _is_left(self, job: Job) -> bool:
+        """Whether a request holds up others though its page has been closed."""
+        return bool(self._waiting) and time.monotonic() - job.looked_at > self._unwatched_s
 
     def _forget(self, job: Job) -> None:
         """From here on the store answers. A failed job stays: its row holds a code, not the values beside it."""
@@ -230,3 +281,8 @@ class Drafter:
                 return None
             self._running = self._waiting.take()
             return self._running
+
+
+def read_by_the_model(draft: Draft) -> str:
+    """A draft's post, or the part of it that fits into the model."""
+    return draft.origin.read(post_text(draft.post.title, draft.post.description))

@@ -98,3 +98,15 @@ def accept_section(name: str, text: str) -> str:
     if len(text) > MAX_SECTION_CHARS:
         raise DeskError("text_too_long", section=name, chars=len(text), limit=MAX_SECTION_CHARS)
     return text
+
+
+def accept_reason(text: str) -> str:
+    """Why a person decided as they did; "" where nothing can be seen.
+
+    Raises:
+        DeskError: text_too_long (section, chars, limit).
+    """
+    text = clean(text).text.strip()
+    if len(text) > MAX_REASON_CHARS:
+        raise DeskError("text_too_long", section="reason", chars=len(text), limit=MAX_REASON_CHARS)
+    return text if _seen(text).strip() else ""

@@ -38,18 +38,19 @@ def start(settings: Settings, policy: Card, reward: Card | None) -> Engine:
         DeskError: engine_url_refused, engine_key_refused.
     """
     if not settings.engine_url:
-        return start_local(policy, reward)
+        return start_local(policy, reward, settings.candidates)
     key = settings.engine_key.get_secret_value() if settings.engine_key else None
     scorer = LlamaEngine(None, reward.path, reward_sha256=reward.sha256) if reward else None
-    return RemoteEngine(settings.engine_url, settings.engine_model, key, scorer)
+    return RemoteEngine(settings.engine_url, settings.engine_model, key, scorer, candidates=settings.candidates)
 
 
-def start_local(policy: Card, reward: Card | None) -> LlamaEngine:
+def start_local(policy: Card, reward: Card | None, candidates: int) -> LlamaEngine:
     """The engine over verified models; it checks their sums again whenever it starts its process anew."""
     return LlamaEngine(
         policy.path,
         reward.path if reward else None,
         policy.context_tokens,
+        candidates,
         policy_sha256=policy.sha256,
         reward_sha256=reward.sha256 if reward else None,
     )

@@ -1,4 +1,7 @@
-"""Review by a second person: submit, list, open, decide. The rules are the store's; its refusals become sentences."""
+"""Review by a second person: submit, list, open, decide. The rules are the store's; its refusals become sentences.
+
+But one is kept here, because the store knows no lint: a text with blocking findings is handed on with a reason only.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from app.chain import Response
+from app.chain import Response, post_text
 from app.errors import DeskError
+from app.intake import accept_reason
+from app.safety.lint import Finding, lint
+from app.safety.signals import scan
 from storage.errors import StorageError
-from storage.records import Decision, Draft, QueueItem, Review, Revision, StaleSave, View
+from storage.records import Decision, Draft, Override, Post, QueueItem, Review, Revision, StaleSave, View
 from storage.store import Store
 
 
@@ -25,8 +31,9 @@ class Queue:
 class Item:
     """All that a reviewer weighs. The difference to show is that between `model` and `text`.
 
-    `model` is None if the model's draft was no whole response; `stale` holds texts whose save was refused. None of the
-    `writers`, the ids of the author and of whoever saved a version, may decide.
+    `model` is None if the model's draft was no whole response; `stale` holds texts whose save was refused; `overrides`
+    says why versions were handed on against the lint. None of the `writers`, the ids of all with a part in the text or
+    in what it was redrafted from, may decide.
     """
 
     draft: Draft
@@ -34,6 +41,7 @@ class Item:
     text: Revision
     reviews: list[Review]
     stale: list[StaleSave]
+    overrides: list[Override]
     writers: frozenset[int]
 
 
@@ -46,20 +54,46 @@ def desk_errors() -> Iterator[None]:
         raise DeskError(error.code, **error.values) from error
 
 
-def submit(store: Store, draft_id: int, version: int, person_id: int) -> Draft:
+def standing(post: str) -> tuple[str, ...]:
+    """What a post says of danger and does not deny, by kind."""
+    return tuple(dict.fromkeys(signal.kind for signal in scan(post) if not signal.denied))
+
+
+def findings(post: Post, answer: str) -> tuple[Finding, ...]:
+    """What the lint finds in an answer to a post, in the light of its signals."""
+    text = post_text(post.title, post.description)
+    return lint(answer, text, standing(text))
+
+
+def submit(store: Store, draft_id: int, version: int, person_id: int, reason: str = "") -> Draft:
     """Hand version `version` to a second person; 0 is the model's unedited text.
 
+    Args:
+        store: where the draft is.
+        draft_id: the draft.
+        version: its latest, as the person saw it.
+        person_id: who submits.
+        reason: why, although blocking findings stand in the text; kept with their rules, and only then.
+
     Raises:
-        DeskError: stale_revision, wrong_state, draft_incomplete.
+        DeskError: lint_stands (count), if they do and there is no reason; text_too_long (section, chars, limit);
+            stale_revision, wrong_state, draft_incomplete.
     """
+    reason = accept_reason(reason)
     with desk_errors():
-        return store.submit(draft_id, version, person_id)
+        draft, text = store.reviewing.handed_on(draft_id, version)
+        blocking = [finding.rule for finding in findings(draft.post, text.answer) if finding.severity == "block"]
+        if blocking and not reason:
+            raise DeskError("lint_stands", count=len(blocking))
+        # The text of a version never changes: what is handed on is what was read here, or the version is refused.
+        rules = list(dict.fromkeys(blocking))
+        return store.reviewing.submit(draft_id, version, person_id, overridden=rules, reason=reason)
 
 
 def queue(store: Store, view: View, person_id: int, limit: int = 50, offset: int = 0) -> Queue:
     """One list as this person sees it, oldest first."""
     with desk_errors():
-        return Queue(store.queue(view, person_id, limit, offset), store.counts(person_id))
+        return Queue(store.reviewing.queue(view, person_id, limit, offset), store.reviewing.counts(person_id))
 
 
 def item(store: Store, draft_id: int) -> Item:
@@ -73,8 +107,15 @@ def item(store: Store, draft_id: int) -> Item:
         text = store.latest_revision(draft_id)
         if text is None:
             raise StorageError("draft_incomplete", draft_id=draft_id)
-        writers = frozenset({draft.author.id, *(revision.person.id for revision in store.revisions(draft_id))})
-        return Item(draft, draft.response, text, store.reviews(draft_id), store.stale_saves(draft_id), writers)
+        return Item(
+            draft=draft,
+            model=draft.response,
+            text=text,
+            reviews=store.reviews(draft_id),
+            stale=store.stale_saves(draft_id),
+            overrides=store.history.overrides(draft_id),
+            writers=store.history.writers(draft_id),
+        )
 
 
 def decide(
@@ -83,7 +124,8 @@ def decide(
     """Decide on exactly the text that was shown: its version and hash come from the `Item`.
 
     Raises:
-        DeskError: stale_revision, wrong_state, own_review, reason_missing.
+        DeskError: stale_revision, wrong_state, own_review, reason_missing; text_too_long (section, chars, limit).
     """
+    reason = accept_reason(reason)
     with desk_errors():
-        return store.decide(draft_id, version, text_sha256, reviewer_id, decision, reason)
+        return store.reviewing.decide(draft_id, version, text_sha256, reviewer_id, decision, reason)

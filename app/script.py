@@ -61,12 +61,11 @@ def response_script(
     return tuple(script)
 
 
-def first_plan(post: str, aim: Aim | None) -> Plan:
-    """A whole response to a post, with its intent set where there is an aim."""
-    if aim is None:
-        return Plan(response_script())
-    kept = {AIMED: aimed(post, aim)}
-    return Plan(response_script(kept), kept, Origin(aim=aim, edited=(AIMED,)))
+def first_plan(post: str, aim: Aim | None, part: tuple[int, int | None] = (0, None)) -> Plan:
+    """A whole response to a post or a part of it, with its intent set where there is an aim."""
+    kept = {AIMED: aimed(post, aim)} if aim else {}
+    start, end = part
+    return Plan(response_script(kept), kept, Origin(aim=aim, edited=tuple(kept), part_start=start, part_end=end))
 
 
 def redraft_plan(
@@ -109,7 +108,8 @@ def redraft_plan(
     script = response_script(
         texts, only=only, answer_tokens=SHORT_ANSWER_TOKENS if steer == "shorter" else ANSWER_TOKENS
     )
-    return Plan(script, texts, Origin(parent.id, first, only, steer, aim, edited))
+    part = parent.origin.part_start, parent.origin.part_end
+    return Plan(script, texts, Origin(parent.id, first, only, steer, aim, edited, *part))
 
 
 def _is_edited(parent: Draft, name: str, text: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import accumulate, pairwise
 
 MARGIN = 0.9
 """Tokens are not spread evenly over a text."""
@@ -15,6 +16,12 @@ _ENDS = tuple(map(re.compile, (r"(?<=\n)(?!\n)", r"(?<=[。！？!?…\n])(?![�
 def fitting_chars(post: str, tokens: int, limit: int) -> int:
     """How many characters of a post a model can read, from the values of post_too_long."""
     return max(1, int(len(post) * limit / tokens * MARGIN))
+
+
+def parts(post: str, limit_chars: int) -> list[tuple[int, int]]:
+    """Where the segments of a post begin and end."""
+    ends = list(accumulate(map(len, segments(post, limit_chars)), initial=0))
+    return list(pairwise(ends))
 
 
 def segments(post: str, limit_chars: int) -> list[str]:

@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     model: str | None = None
     """Name of a card in `models_dir`; None: the catalogue's default."""
 
+    candidates: int = Field(default=4, ge=1, le=8)
+    """How many drafts a request may ask for; the engine reserves memory for as many."""
+
     models_dir: Path = Path(__file__).resolve().parents[1] / "model_cards"
 
     engine_url: str | None = None

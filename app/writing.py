@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ class Job:
     now: tuple[Snapshot, ...]
     """A candidate each, in order. Replaced as a whole, so any thread may read it without a lock."""
     stop_wanted: bool = False
+    looked_at: float = field(default_factory=time.monotonic)
     timings: dict[str, int | float] = field(default_factory=dict)
 
     @property
@@ -57,10 +58,10 @@ class RequestWriter:
         self._engine = engine
         self._scorer = scorer
 
-    def write(self, job: Job) -> None:
-        """From the first token to the last row, whatever happens in between."""
+    def write(self, job: Job, is_left: Callable[[Job], bool]) -> None:
+        """From the first token to the last row, whatever happens in between; one that `is_left` is stopped."""
         try:
-            self._follow(job)
+            self._follow(job, is_left)
             self._finish(job)
         except (DeskError, StorageError) as error:
             self.end(job, outcomes(job.now, DeskError(error.code, **error.values)))
@@ -84,14 +85,14 @@ class RequestWriter:
         """Write the last word into each row. If even that fails, the text stays in memory and the page keeps it."""
         job.now = tuple([self._ended(job, one) for one in ended])
 
-    def _follow(self, job: Job) -> None:
+    def _follow(self, job: Job, is_left: Callable[[Job], bool]) -> None:
         """Follow the engine to the end of the script, or to a stop."""
         if job.stop_wanted:
             return
         job.now = tuple(replace(one, stage="reading") for one in job.now)
         saved_at = time.monotonic()
         for event in self._engine.generate(prompt_pieces(job.post), job.plan.script, job.samplings):
-            if job.stop_wanted:
+            if job.stop_wanted or is_left(job):
                 # A stop that came before the engine had begun found nothing to stop.
                 self._engine.stop()
             job.now = after(job.now, event, job.plan.last)

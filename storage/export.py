@@ -35,11 +35,11 @@ def export_sft(store: Store, out: Path) -> ExportReport:
             before.
     """
     target = _target(out, store.folder)
-    lines = [_line(item) for item in store.approved_items()]
+    lines = [_line(item) for item in store.reviewing.approved_items()]
     if not lines:
         raise StorageError("nothing_approved")
     # Before the file: what leaves is on record even if the desk dies in between.
-    store.log_export(len(lines))
+    store.reviewing.log_export(len(lines))
     return ExportReport(len(lines), _write(target, lines))
 
 

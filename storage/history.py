@@ -1,4 +1,4 @@
-"""The history of a desk: its cases, searched and filtered, and the versions of a draft."""
+"""The history of a desk: its cases, searched and filtered, and the versions of a draft with who wrote them and why."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Select, and_, func, select
 
 from storage import rows, search
 from storage.database import Database
-from storage.records import Case, Person, Revision, State, Version
-from storage.schema import drafts, people, posts, revisions
+from storage.records import Case, Override, Person, Revision, State, Version
+from storage.schema import drafts, lint_overrides, people, posts, revisions, writers
 
 
 class History:
@@ -73,6 +73,18 @@ class History:
         with self._database.read() as connection:
             row = connection.execute(query).mappings().first()
         return None if row is None else rows.to_revision(row)
+
+    def writers(self, draft_id: int) -> frozenset[int]:
+        """The ids of all with a part in its text, also by what it was redrafted from: none of them may review it."""
+        query = select(writers.c.person_id).where(writers.c.draft_id == draft_id)
+        with self._database.read() as connection:
+            return frozenset(connection.execute(query).scalars())
+
+    def overrides(self, draft_id: int) -> list[Override]:
+        """Why versions of it were handed on against the lint, oldest first."""
+        query = rows.SELECT_OVERRIDE.where(lint_overrides.c.draft_id == draft_id).order_by(lint_overrides.c.id)
+        with self._database.read() as connection:
+            return [rows.to_override(row) for row in connection.execute(query).mappings()]
 
 
 def _left_with(condition: ColumnElement[bool]) -> list[ColumnElement[bool]]:

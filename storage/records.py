@@ -63,7 +63,8 @@ class Origin:
     """What the candidates of a request began from; the defaults are those of a new draft of a post.
 
     A redraft has a parent, whose sections before `from_section` it keeps, and with `only` those behind it too. `edited`
-    names the kept sections that no model wrote: a person's text, a steered strategy, an aim.
+    names the kept sections that no model wrote: a person's text, a steered strategy, an aim. Of a post that is too long
+    for the model, this reads [part_start, part_end) in characters; None is the end of the post.
     """
 
     parent_id: int | None = None
@@ -72,6 +73,12 @@ class Origin:
     steer: Steer | None = None
     aim: Aim | None = None
     edited: tuple[str, ...] = ()
+    part_start: int = 0
+    part_end: int | None = None
+
+    def read(self, post: str) -> str:
+        """What of a post the model reads."""
+        return post[self.part_start : self.part_end]
 
 
 @dataclass(frozen=True)
@@ -160,6 +167,19 @@ class StaleSave:
     base_version: int
     person: Person
     response: Response
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Override:
+    """Why a person handed on a version although findings of these rules of the lint stood in its text."""
+
+    draft_id: int
+    version: int
+    text_sha256: str
+    person: Person
+    rules: tuple[str, ...]
+    reason: str
     created_at: datetime
 
 

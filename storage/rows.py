@@ -11,6 +11,7 @@ from storage.records import (
     ApprovedItem,
     Draft,
     Origin,
+    Override,
     Person,
     Post,
     QueueItem,
@@ -22,7 +23,17 @@ from storage.records import (
     text_sha256,
     whole,
 )
-from storage.schema import drafts, people, posts, requests, reviews, revisions, stale_saves, writers
+from storage.schema import (
+    drafts,
+    lint_overrides,
+    people,
+    posts,
+    requests,
+    reviews,
+    revisions,
+    stale_saves,
+    writers,
+)
 
 EXCERPT_CHARS = 60
 
@@ -44,6 +55,7 @@ SELECT_DRAFT = (
 )
 SELECT_REVISION = select(revisions, people.c.name).join(people, people.c.id == revisions.c.person_id)
 SELECT_STALE_SAVE = select(stale_saves, people.c.name).join(people, people.c.id == stale_saves.c.person_id)
+SELECT_OVERRIDE = select(lint_overrides, people.c.name).join(people, people.c.id == lint_overrides.c.person_id)
 SELECT_REVIEW = select(reviews, people.c.name).join(people, people.c.id == reviews.c.reviewer_id)
 
 _latest_revision = and_(revisions.c.draft_id == drafts.c.id, revisions.c.version == drafts.c.version)
@@ -128,6 +140,22 @@ def _in_view(view: View, person_id: int) -> ColumnElement[bool]:
             return drafts.c.state == view
 
 
+def select_recent(person_id: int, limit: int) -> Select[Any]:
+    """One draft of each of a person's newest requests."""
+    newest = (
+        select(drafts.c.request_id)
+        .where(drafts.c.author_id == person_id)
+        .distinct()
+        .order_by(drafts.c.request_id.desc())
+        .limit(limit)
+    )
+    order = (drafts.c.version.desc(), drafts.c.cosine.desc().nulls_last(), drafts.c.candidate)
+    place = func.row_number().over(partition_by=drafts.c.request_id, order_by=order).label("place")
+    ranked = select(drafts.c.id, place).where(drafts.c.request_id.in_(newest)).subquery()
+    first = select(ranked.c.id).where(ranked.c.place == 1)
+    return SELECT_DRAFT.where(drafts.c.id.in_(first)).order_by(drafts.c.request_id.desc())
+
+
 def to_draft(row: RowMapping) -> Draft:
     """From SELECT_DRAFT."""
     return Draft(
@@ -135,7 +163,14 @@ def to_draft(row: RowMapping) -> Draft:
         request_id=row["request_id"],
         candidate=row["candidate"],
         origin=Origin(
-            row["parent_id"], row["from_section"], row["only"], row["steer"], row["aim"], tuple(row["edited"])
+            parent_id=row["parent_id"],
+            from_section=row["from_section"],
+            only=row["only"],
+            steer=row["steer"],
+            aim=row["aim"],
+            edited=tuple(row["edited"]),
+            part_start=row["part_start"],
+            part_end=row["part_end"],
         ),
         post=Post(row["post_id"], row["title"], row["description"], row["post_created_at"]),
         author=Person(row["author_id"], row["author_name"]),
@@ -173,6 +208,19 @@ def to_revision(row: RowMapping) -> Revision:
 def to_stale_save(row: RowMapping) -> StaleSave:
     """From SELECT_STALE_SAVE."""
     return StaleSave(row["draft_id"], row["base_version"], _person(row), _response(row), row["created_at"])
+
+
+def to_override(row: RowMapping) -> Override:
+    """From SELECT_OVERRIDE."""
+    return Override(
+        row["draft_id"],
+        row["version"],
+        row["text_sha256"],
+        _person(row),
+        tuple(row["rules"]),
+        row["reason"],
+        row["created_at"],
+    )
 
 
 def to_review(row: RowMapping) -> Review:

@@ -37,7 +37,7 @@ from storage.records import Decision, State, Status
 HEAD = "0001"
 """The newest migration; lets an up-to-date database open without loading Alembic."""
 
-APPEND_ONLY = ("revisions", "writers", "stale_saves", "reviews", "audit_events")
+APPEND_ONLY = ("checklists", "revisions", "writers", "stale_saves", "lint_overrides", "reviews", "audit_events")
 
 MAX_CANDIDATES = 8
 
@@ -128,6 +128,17 @@ posts = Table(
     _created_at(),
 )
 
+# Who went through the checklist of a post whose signals ask for a person at once.
+checklists = Table(
+    "checklists",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("post_id", ForeignKey("posts.id"), nullable=False),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    _created_at(),
+    UniqueConstraint("post_id", "person_id"),
+)
+
 requests = Table(
     "requests",
     metadata,
@@ -139,10 +150,13 @@ requests = Table(
     Column("steer", Text),
     Column("aim", Text),
     Column("edited", JSON, nullable=False),
+    Column("part_start", Integer, nullable=False),
+    Column("part_end", Integer),
     _one_of("from_section", Literal[SECTIONS]),
     _one_of("steer", Steer),
     _one_of("aim", Aim),
     CheckConstraint("(parent_id IS NULL) = (from_section IS NULL)", name="redraft_whole"),
+    CheckConstraint("part_start >= 0 AND (part_end IS NULL OR part_end > part_start)", name="part"),
 )
 
 drafts = Table(
@@ -192,6 +206,8 @@ revisions = Table(
     _created_at(),
     CheckConstraint("version > 0", name="version"),
     UniqueConstraint("draft_id", "version"),
+    # What the foreign keys below name.
+    UniqueConstraint("draft_id", "version", "text_sha256"),
     UniqueConstraint("draft_id", "version", "person_id", "text_sha256"),
 )
 
@@ -215,6 +231,26 @@ stale_saves = Table(
     Column("text_sha256", Text, nullable=False),
     _created_at(),
     UniqueConstraint("draft_id", "base_version", "person_id", "text_sha256"),
+)
+
+# Why a person handed on a text in which blocking findings stand.
+lint_overrides = Table(
+    "lint_overrides",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("draft_id", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("text_sha256", Text, nullable=False),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("rules", JSON, nullable=False),
+    Column("reason", Prose, nullable=False),
+    _created_at(),
+    CheckConstraint("trim(reason) <> ''", name="reason"),
+    ForeignKeyConstraint(
+        ["draft_id", "version", "text_sha256"],
+        ["revisions.draft_id", "revisions.version", "revisions.text_sha256"],
+    ),
+    Index(None, "draft_id"),
 )
 
 reviews = Table(
@@ -248,6 +284,7 @@ audit_events = Table(
     Column("id", Integer, primary_key=True),
     Column("code", Text, nullable=False),
     Column("person_id", ForeignKey("people.id")),
+    Column("post_id", ForeignKey("posts.id")),
     Column("draft_id", ForeignKey("drafts.id")),
     Column("version", Integer),
     Column("count", Integer),

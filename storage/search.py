@@ -9,7 +9,9 @@ latest revision. Triggers cannot keep it: with trusted_schema off they may not w
 
 from __future__ import annotations
 
+import sqlite3
 import unicodedata
+from contextlib import closing
 
 from sqlalchemy import (
     ColumnElement,
@@ -36,6 +38,16 @@ LAST = "\U0010ffff"
 # rowid and doc are the post's id.
 _search = table("search", column("rowid"), column("text", Prose))
 _trigrams = table("search_trigrams", column("term", Prose), column("doc"))
+
+
+def supported() -> bool:
+    """Whether this Python's SQLite can make the index."""
+    with closing(sqlite3.connect(":memory:")) as memory:
+        try:
+            memory.execute("CREATE VIRTUAL TABLE search USING fts5(text, tokenize = 'trigram')")
+        except sqlite3.OperationalError:  # no such module, or no such tokenizer
+            return False
+    return True
 
 
 def index(connection: Connection, post_id: int) -> None:

@@ -1,4 +1,4 @@
-"""Steps inside a transaction that `storage.store` has opened: what several of its methods are made of."""
+"""Steps inside a transaction that the store has opened: what several of its methods are made of."""
 
 from __future__ import annotations
 
@@ -108,6 +108,8 @@ def log(
     person_id: int | None = None,
     draft_id: int | None = None,
     version: int | None = None,
+    *,
+    post_id: int | None = None,
     count: int | None = None,
 ) -> None:
     """Add to the audit trail, which holds a code and numbers and has no room for text."""
@@ -116,6 +118,7 @@ def log(
         audit_events,
         code=code,
         person_id=person_id,
+        post_id=post_id,
         draft_id=draft_id,
         version=version,
         count=count,

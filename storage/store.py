@@ -1,16 +1,17 @@
-"""The store: every question the desk asks of its database, and every change it makes.
+"""The store: the door to a data folder, and what is kept of people, posts, drafts and revisions.
 
-Texts leave as the records of `storage.records`; ids are plain integers. Who may do what, and when, is decided here
-inside the transaction that does it, and once more by the schema.
+Texts leave as the records of `storage.records`; ids are plain integers. Who may do what, and when, is decided inside
+the transaction that does it, and once more by the schema. What a second person does is in `storage.reviewing`, looking
+back in `storage.history`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from app.chain import SECTIONS, Response
@@ -20,21 +21,18 @@ from storage.errors import StorageError
 from storage.history import History
 from storage.migrate import migrate
 from storage.records import (
-    ApprovedItem,
-    Decision,
     Draft,
     Origin,
     Person,
     Post,
-    QueueItem,
     Review,
     Revision,
     StaleSave,
     StoredScore,
-    View,
     text_sha256,
 )
-from storage.schema import drafts, people, reviews, revisions, stale_saves
+from storage.reviewing import Reviewing
+from storage.schema import checklists, drafts, people, reviews, revisions, stale_saves
 from storage.states import after
 
 
@@ -48,6 +46,7 @@ class Store:
     def __init__(self, database: Database):
         self._database = database
         self.history = History(database)
+        self.reviewing = Reviewing(database)
 
     @classmethod
     def open(cls, data_dir: Path, *, beside_desk: bool = False) -> Store:
@@ -105,21 +104,17 @@ class Store:
         with self._database.write() as connection:
             return steps.add_post(connection, title, description, author_id)
 
-    def start_draft(
-        self,
-        post_id: int,
-        author_id: int,
-        *,
-        model_name: str,
-        model_sha256: str,
-        sampling: Mapping[str, int | float],
-        seed: int,
-    ) -> Draft:
-        """A request of one candidate; see `start_drafts`."""
-        (draft,) = self.start_drafts(
-            post_id, author_id, model_name=model_name, model_sha256=model_sha256, samplings=[{**sampling, "seed": seed}]
-        )
-        return draft
+    def release(self, post_id: int, person_id: int) -> None:
+        """Note that a person went through the checklist of a post; once more changes nothing."""
+        row = {"post_id": post_id, "person_id": person_id, "created_at": steps.now()}
+        with self._database.write() as connection:
+            if connection.execute(insert_or(checklists).on_conflict_do_nothing(), row).rowcount:
+                steps.log(connection, "checklist_done", person_id, post_id=post_id)
+
+    def released(self, post_id: int) -> bool:
+        """Whether anybody went through it, so that the drafts of this post need not wait."""
+        with self._database.read() as connection:
+            return bool(connection.execute(select(exists().where(checklists.c.post_id == post_id))).scalar())
 
     def start_drafts(
         self,
@@ -217,10 +212,9 @@ class Store:
         return next(iter(self.recent_drafts(person_id, limit=1)), None)
 
     def recent_drafts(self, person_id: int, limit: int = 20) -> list[Draft]:
-        """A person's own drafts, newest first."""
-        query = rows.SELECT_DRAFT.where(drafts.c.author_id == person_id).order_by(drafts.c.id.desc()).limit(limit)
+        """A person's own requests, newest first: of its candidates the one somebody worked on, else the best."""
         with self._database.read() as connection:
-            return [rows.to_draft(row) for row in connection.execute(query).mappings()]
+            return [rows.to_draft(row) for row in connection.execute(rows.select_recent(person_id, limit)).mappings()]
 
     def add_submitted(
         self,
@@ -251,7 +245,7 @@ class Store:
             )
         return True
 
-    # Revisions
+    # Revisions, and what was decided on them
 
     def save_revision(
         self,
@@ -305,101 +299,11 @@ class Store:
         with self._database.read() as connection:
             return [rows.to_stale_save(row) for row in connection.execute(query).mappings()]
 
-    # Review
-
-    def submit(self, draft_id: int, version: int, person_id: int) -> Draft:
-        """Hand the text to a second person. Version 0, the model's own text, becomes revision 1 by who submits it.
-
-        Raises:
-            StorageError: stale_revision (base, latest), wrong_state (state, action), draft_incomplete (draft_id).
-        """
-        with self._database.write() as connection:
-            draft = steps.draft_at(connection, draft_id, version)
-            state = after(draft.state, "submit")
-            if version == 0:
-                if draft.response is None:
-                    raise StorageError("draft_incomplete", draft_id=draft_id)
-                steps.append_revision(connection, draft, person_id, draft.response, draft.score)
-            connection.execute(update(drafts).where(drafts.c.id == draft_id).values(state=state))
-            steps.log(connection, "submitted", person_id, draft_id, max(version, 1))
-            return steps.find_draft(connection, draft_id)
-
-    def queue(self, view: View, person_id: int, limit: int = 50, offset: int = 0) -> list[QueueItem]:
-        """One list as this person sees it, oldest save first."""
-        query = rows.select_queue(view, person_id).limit(limit).offset(offset)
-        with self._database.read() as connection:
-            return [rows.to_queue_item(row) for row in connection.execute(query).mappings()]
-
-    def counts(self, person_id: int) -> dict[View, int]:
-        """How long each list of `queue` is."""
-        views: tuple[View, ...] = get_args(View)
-        with self._database.read() as connection:
-            return {
-                view: connection.execute(
-                    select(func.count()).select_from(rows.select_queue(view, person_id).subquery())
-                ).scalar_one()
-                for view in views
-            }
-
-    def decide(
-        self, draft_id: int, version: int, text_sha256: str, reviewer_id: int, decision: Decision, reason: str
-    ) -> Draft:
-        """Record a second person's decision on exactly this text.
-
-        Raises:
-            StorageError: stale_revision (base, latest), wrong_state (state, action), own_review (by the author or
-                whoever saved a version of it), reason_missing (every decision but approve needs one).
-        """
-        with self._database.write() as connection:
-            draft = steps.draft_at(connection, draft_id, version)
-            text = steps.latest_revision(connection, draft)
-            state = after(draft.state, decision)
-            if text is None or text.text_sha256 != text_sha256:
-                raise StorageError("stale_revision", base=version, latest=draft.version)
-            if steps.is_own(connection, draft_id, reviewer_id):
-                raise StorageError("own_review")
-            if decision != "approve" and not reason.strip():
-                raise StorageError("reason_missing")
-            steps.add(
-                connection,
-                reviews,
-                draft_id=draft_id,
-                version=version,
-                text_sha256=text_sha256,
-                author_id=draft.author.id,
-                editor_id=text.person.id,
-                reviewer_id=reviewer_id,
-                decision=decision,
-                reason=reason.strip(),
-                created_at=steps.now(),
-            )
-            connection.execute(update(drafts).where(drafts.c.id == draft_id).values(state=state))
-            steps.log(connection, f"review_{decision}", reviewer_id, draft_id, version)
-            return steps.find_draft(connection, draft_id)
-
     def reviews(self, draft_id: int) -> list[Review]:
         """All decisions, oldest first."""
         query = rows.SELECT_REVIEW.where(reviews.c.draft_id == draft_id).order_by(reviews.c.id)
         with self._database.read() as connection:
             return [rows.to_review(row) for row in connection.execute(query).mappings()]
-
-    def approved_items(self) -> Iterator[ApprovedItem]:
-        """Every approved text, by draft id, as they stand at one moment.
-
-        Raises:
-            StorageError: export_mismatch (draft_id), if a text is not, to the letter, the one that was approved.
-        """
-        with self._database.read() as connection:
-            for row in connection.execute(rows.SELECT_APPROVED).mappings():
-                item = rows.to_approved_item(row)
-                if item is None:
-                    raise StorageError("export_mismatch", draft_id=row["draft_id"])
-                yield item
-
-    def log_export(self, count: int) -> None:
-        """Note that `count` approved texts are about to leave the database."""
-        with self._database.write() as connection:
-            steps.log(connection, "export", count=count)
 
 
 def _refusal(draft: Draft, base_version: int) -> StorageError | None:

@@ -132,6 +132,7 @@ class LlamaEngine:
             str(reward.resolve()) if reward else "",
             reward_sha256 or "",
         ]
+        self.candidates = candidates
         self._patience_s = patience_s
         self._stop_patience_s = stop_patience_s
         self._turn = threading.Lock()

@@ -98,6 +98,9 @@ class Status:
 class Engine(Protocol):
     """One generation or embedding at a time: callers wait for each other, but `stop` and `status` never wait."""
 
+    candidates: int
+    """The most that are written in step, at most `MAX_CANDIDATES`."""
+
     def status(self) -> Status: ...
 
     def generate(self, prompt: Sequence[Piece], script: Script, samplings: Sequence[Sampling]) -> Iterator[Event]:

@@ -16,7 +16,19 @@ from contextlib import closing
 
 from app.chain import Piece, neutral
 from app.engine.completions import Line, Server, read_server
-from app.engine.protocol import Closed, Delta, Engine, Event, Finished, Reading, Sampling, Script, Section, Status
+from app.engine.protocol import (
+    MAX_CANDIDATES,
+    Closed,
+    Delta,
+    Engine,
+    Event,
+    Finished,
+    Reading,
+    Sampling,
+    Script,
+    Section,
+    Status,
+)
 from app.errors import DeskError
 
 GRACE_TOKENS = 40
@@ -41,6 +53,7 @@ class RemoteEngine:
         key: sent as a bearer token; kept in memory alone.
         scorer: embeds; without it `embed` raises reward_model_missing. Closed with this engine.
         patience_s: longest silence of the server before a generation is given up; reading a long post is silent.
+        candidates: the most responses that are asked for at once.
     """
 
     def __init__(
@@ -50,9 +63,11 @@ class RemoteEngine:
         key: str | None = None,
         scorer: Engine | None = None,
         patience_s: float = 60.0,
+        candidates: int = MAX_CANDIDATES,
     ):
         if key and not (key.isascii() and key.isprintable() and " " not in key):
             raise DeskError("engine_key_refused")
+        self.candidates = candidates
         self._server = read_server(url)
         self._model = model
         self._key = key

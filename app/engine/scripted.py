@@ -9,7 +9,18 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from app.chain import Piece
-from app.engine.protocol import Closed, Delta, Event, Finished, Reading, Sampling, Script, Section, Status
+from app.engine.protocol import (
+    MAX_CANDIDATES,
+    Closed,
+    Delta,
+    Event,
+    Finished,
+    Reading,
+    Sampling,
+    Script,
+    Section,
+    Status,
+)
 from app.errors import DeskError
 
 PARTS = {
@@ -74,6 +85,7 @@ class ScriptedEngine:
         parts: text per section; `PARTS` stands in for what is missing.
         gate: holds every event until it is let through.
         errors: what a section raises when it would begin.
+        candidates: the most that are written in step.
     """
 
     def __init__(
@@ -82,7 +94,9 @@ class ScriptedEngine:
         *,
         gate: Gate | None = None,
         errors: Mapping[str, DeskError] | None = None,
+        candidates: int = MAX_CANDIDATES,
     ):
+        self.candidates = candidates
         self._parts = {**PARTS, **(parts or {})}
         self._gate = gate
         self._errors = dict(errors or {})

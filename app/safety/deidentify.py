@@ -287,7 +287,9 @@ def find(text: str) -> list[Finding]:
             left = _blanked(left, new)
         names = {text[each.start : each.end] for each in found if each.kind == "姓名"}
         for name in sorted((name for name in names if name in left), key=lambda name: (-len(name), name)):
-            new = [Finding(m.start(), m.end(), "姓名") for m in re.finditer(re.escape(name), left)]
+            # A Latin name is a word of its own, in Announcement there is no Ann; Chinese has no such edges.
+            alone = rf"(?<![A-Za-z]){re.escape(name)}(?![A-Za-z])" if name.isascii() else re.escape(name)
+            new = [Finding(m.start(), m.end(), "姓名") for m in re.finditer(alone, left)]
             found += new
             left = _blanked(left, new)
     return sorted(found, key=lambda finding: finding.start)

@@ -15,6 +15,7 @@ from app.engine.protocol import Engine
 from app.web import contained as contained
 from app.web import shell
 from app.web.draft_page import DraftPage
+from app.web.history_page import HistoryPage
 from app.web.paths import STATIC, path
 from app.web.review_page import ReviewPage
 from app.web.words import WORDS, Language
@@ -49,8 +50,10 @@ def build_app(store: Store, engine: Engine, drafter: Drafter, card: Card, langua
         for words in WORDS.values():
             title = card.title_zh if words.language == "zh" else card.title_en
             draft = DraftPage(words, store, drafter, engine, title)
+            history = HistoryPage(words, store, engine, title)
             review = ReviewPage(words, store, drafter, engine, title)
             shell.mount(app, draft.blocks, words, path(words.language, "draft"))
+            shell.mount(app, history.blocks, words, path(words.language, "history"))
             shell.mount(app, review.blocks, words, path(words.language, "review"))
 
     # Outside a running event loop gradio makes one for every lock it wants, and closes none of them.

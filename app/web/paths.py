@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.web.words import WORDS, Language
 
-PAGES = ("draft", "review")
+PAGES = ("draft", "history", "review")
 STATIC = Path(__file__).parent / "static"
 
 

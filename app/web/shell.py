@@ -57,7 +57,11 @@ def theme() -> gr.themes.Base:
 
 def head(words: Words) -> str:
     """Our style sheet, our script, and the few words that the script shows."""
-    keys = ("copied", "post_chars", "post_limit", "unsaved", "leave_unsaved", "desk_unreachable", "too_large", "lost")
+    keys = (
+        "copied", "post_chars", "post_limit", "unsaved", "leave_unsaved", "desk_unreachable", "too_large", "lost",
+        "hint_onward", "hint_alone", "keys", "close", "key_start", "key_stop", "key_save", "key_approve", "key_layer",
+        "key_answer", "key_candidate", "key_sheet",
+    )  # fmt: skip
     codes = ("internal", "post_too_long_chars", "text_too_long")
     facts = {
         "lang": words.html_lang,
@@ -71,8 +75,12 @@ def head(words: Words) -> str:
         '<meta name="color-scheme" content="light">'
         '<link rel="icon" href="/static/desk.svg">'
         '<link rel="stylesheet" href="/static/desk.css">'
+        '<link rel="stylesheet" href="/static/marks.css">'
         f'<meta name="desk" content="{html.escape(json.dumps(facts, ensure_ascii=False))}">'
         '<script src="/static/desk.js"></script>'
+        '<script src="/static/keys.js"></script>'
+        '<script type="module" src="/static/marks.js"></script>'
+        '<script src="/static/history.js"></script>'
     )
 
 

@@ -63,24 +63,27 @@ class SignalBanner:
 
     def shown(self, post: str, *, held: bool) -> dict[Any, Any]:
         """The banner for a post; `held` shows the checklist."""
+        return {**self.said(post), self.held: gr.update(visible=held)}
+
+    def said(self, post: str) -> dict[Any, Any]:
+        """The banner alone: `head` and `quotes`."""
         found = scanned(post) if post.strip() else ()
         level = urgency(found)
         head = wording.signals_heading(self._words, level) if post.strip() else ""
         return {
-            self.head: gr.Markdown(value=head, visible=bool(head)),
-            self.quotes: gr.HighlightedText(
+            self.head: gr.update(value=head, visible=bool(head)),
+            self.quotes: gr.update(
                 value=_quotes(self._words, post, found), color_map=_colours(self._words, found), visible=bool(found)
             ),
-            self.held: gr.Column(visible=held),
         }
 
     def asked(self) -> dict[Any, Any]:
         """The checklist as it stands before anybody has ticked it."""
-        return {self.checks: [], self.release: gr.Button(interactive=False)}
+        return {self.checks: [], self.release: gr.update(interactive=False)}
 
     def ticked(self, checks: list[str]) -> Any:
         """The button is for who has done everything on the list."""
-        return gr.Button(interactive=set(checks) >= set(CHECKS))
+        return gr.update(interactive=set(checks) >= set(CHECKS))
 
 
 def must_act(post: str) -> bool:

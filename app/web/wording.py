@@ -9,19 +9,18 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
-from typing import Literal
 
 from diff_match_patch import diff_match_patch
 
 from app.chain import SECTIONS, Layer
 from app.drafting import Snapshot
 from app.engine.protocol import Status
+from app.progress import SectionState
 from app.safety.help_lines import HelpLine
 from app.safety.signals import Signal, Urgency
 from app.web.words import Words
-from storage.records import Draft, QueueItem, StoredScore
+from storage.records import Draft, QueueItem, StoredScore, Version
 
-LayerState = Literal["waiting", "streaming", "done", "edited"]
 TITLE_CHARS = 24
 
 
@@ -61,7 +60,7 @@ def heading(title: str, mark: str = "", kind: str = "") -> str:
     return f'<span class="title">{title}</span>' + (f' <span class="mark {kind}">{mark}</span>' if mark else "")
 
 
-def layer_heading(words: Words, layer: Layer, state: LayerState) -> str:
+def layer_heading(words: Words, layer: Layer, state: SectionState) -> str:
     """The line above a layer: tag, title and state."""
     return (
         f'<span class="tag">{layer.tag}</span> <span class="title">{words.layer(layer)[0]}</span> '
@@ -69,13 +68,11 @@ def layer_heading(words: Words, layer: Layer, state: LayerState) -> str:
     )
 
 
-def layer_state(now: Snapshot, name: str, edited: Mapping[str, str] | None) -> LayerState:
+def layer_state(now: Snapshot, name: str, edited: Mapping[str, str] | None) -> SectionState:
     """Where one section stands; `edited` is the person's text, if there is one."""
     if edited is not None and edited.get(name) != now.parts.get(name, "").strip():
         return "edited"
-    if now.section == name:
-        return "streaming"
-    return "done" if now.parts.get(name) else "waiting"
+    return now.state(name)
 
 
 def score_line(words: Words, score: StoredScore | None, edited: bool = False) -> str:
@@ -88,16 +85,22 @@ def score_line(words: Words, score: StoredScore | None, edited: bool = False) ->
 
 
 def clock(words: Words, moment: datetime) -> str:
-    """A UTC moment as the person's clock shows it; the date only if it is not today."""
-    local = moment.astimezone()
-    at = local.strftime("%H:%M")
-    return words("today", time=at) if local.date() == datetime.now().astimezone().date() else f"{local:%m-%d} {at}"
+    """A UTC moment as the person's clock shows it; the date if it is not today, and the year if it is not this one."""
+    local, today = moment.astimezone(), datetime.now().astimezone()
+    if local.year != today.year:
+        return f"{local:%Y-%m-%d}"
+    return words("today", time=f"{local:%H:%M}") if local.date() == today.date() else f"{local:%m-%d %H:%M}"
 
 
 def saved(words: Words, version: int, moment: datetime | None = None) -> str:
     """The stamp that promises: this text survives whatever happens now. Without a moment: it was saved just now."""
     local = (moment or datetime.now(UTC)).astimezone()
     return _stamp("saved", words("saved", time=f"{local:%H:%M:%S}", version=version))
+
+
+def touched() -> str:
+    """The desk has put a text into the boxes that is not saved yet; the page's script sees to that."""
+    return _stamp("touched", "")
 
 
 def not_saved(words: Words, reason: str) -> str:
@@ -139,6 +142,33 @@ def recent_line(words: Words, draft: Draft) -> str:
         status=words(state),
         title=_short(draft.post.title or draft.post.description) or words("untitled"),
     )
+
+
+def draft_number(words: Words, draft: Draft) -> str:
+    """Which draft is on screen, and what part of its post the model read."""
+    number = words("draft_number", id=draft.id)
+    if draft.origin.part_end is None:
+        return number
+    read = words("draft_part", first=draft.origin.part_start + 1, last=draft.origin.part_end)
+    return f"{number} · {read}"
+
+
+def part_line(words: Words, number: int, text: str) -> str:
+    """One part of a long post, as plain text for a list."""
+    return words("part_line", number=number, chars=len(text), begin=_short(text))
+
+
+def candidate_line(words: Words, now: Snapshot) -> str:
+    """One of the candidates of a request: its number, and what its score means or how far it is."""
+    if now.score is not None:
+        return words("candidate_scored", number=now.candidate, percentile=f"{now.score.percentile:.0f}")
+    return words("candidate_state", number=now.candidate, state=words(f"candidate_{now.stage}"))
+
+
+def version_line(words: Words, version: Version) -> str:
+    """One of the versions of a draft, as plain text for a list."""
+    when = clock(words, version.created_at)
+    return words("version_line", version=version.version, when=when, person=_short(version.person.name, 10))
 
 
 def queue_line(words: Words, item: QueueItem, own: bool) -> str:

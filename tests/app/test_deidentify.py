@@ -97,3 +97,8 @@ def test_no_text_makes_the_rules_slow(unit: str) -> None:
     started = time.process_time()
     find(text)
     assert time.process_time() - started < len(unit)  # one second for one kind of character
+
+
+def test_a_latin_name_is_not_found_inside_a_longer_word() -> None:
+    text = "My name is Ann. The Announcement came late, and Ann cried."
+    assert [text[each.start : each.end] for each in find(text)] == ["Ann", "Ann"]

@@ -167,6 +167,26 @@ def test_one_person_has_one_draft_running_and_one_waiting_and_others_come_in_bet
     assert store.draft(other).finished_at < store.draft(waiting).finished_at
 
 
+def test_a_draft_whose_page_is_closed_makes_room_for_who_waits_and_for_nobody_else(store, author) -> None:
+    gate = Gate()
+    drafter = Drafter(store, ScriptedEngine(gate=gate), POLICY, None, unwatched_s=0)
+    alone = drafter.start(author, "", "第一封信")
+    gate.open()
+    assert Watch(drafter).until_over(alone).stage == "done"
+    drafter.close()
+    gate = Gate()
+    drafter = Drafter(store, ScriptedEngine(gate=gate), POLICY, None, unwatched_s=0)
+    left = drafter.start(author, "", "第二封信")
+    gate.step(4)
+    gate.wait_until_held()
+    waiting = drafter.start(store.person("同事"), "", "第三封信")
+    gate.open()
+    assert Watch(drafter).until_over(waiting).stage == "done"
+    assert store.draft(left).status == "stopped"
+    assert store.draft(left).sections["L1"].startswith(PARTS["L1"][:8])
+    drafter.close()
+
+
 def test_the_same_post_drafted_again_is_one_post_and_a_changed_one_another(store, watched, author) -> None:
     watch = watched(ScriptedEngine())
     first = watch.drafter.start(author, "题", "信")
@@ -229,10 +249,13 @@ def test_without_scores_candidates_stand_by_number_and_a_broken_one_last(store, 
     drafter.close()
 
 
-@pytest.mark.parametrize("number", [0, MAX_CANDIDATES + 1])
-def test_a_number_of_candidates_that_no_engine_writes_is_refused(store, watched, author, number) -> None:
-    with pytest.raises(ValueError, match="candidates"):
-        watched(ScriptedEngine()).drafter.start(author, "", "信", candidates=number)
+@pytest.mark.parametrize("number", [0, 4])
+def test_more_candidates_than_the_engine_has_room_for_are_refused(store, watched, author, number) -> None:
+    drafter = watched(ScriptedEngine(candidates=3)).drafter
+    with pytest.raises(DeskError) as refused:
+        drafter.start(author, "", "信", candidates=number)
+    assert (refused.value.code, refused.value.values) == ("candidates_limit", {"limit": 3})
+    assert store.recent_drafts(author.id) == [] and drafter.most_candidates == 3
 
 
 def test_each_candidate_tells_where_its_sections_stand(watched, author) -> None:

@@ -38,7 +38,7 @@ def write(path: Path, *chains: dict) -> Path:
 def test_an_imported_chain_waits_for_a_reviewer_with_its_text_to_the_letter(store, tmp_path):
     reviewer = store.person("审核")
     assert import_chains(store, write(tmp_path / "a.jsonl", CHAIN)) == Imported(added=1, known=0)
-    (item,) = store.queue("to_review", reviewer.id)
+    (item,) = store.reviewing.queue("to_review", reviewer.id)
     draft, text = store.draft(item.draft_id), store.latest_revision(item.draft_id)
     assert (draft.post.title, draft.post.description) == (CHAIN["title"], CHAIN["description"])
     assert draft.author.name == AUTHOR and draft.model_name == "a.jsonl" and draft.state == "submitted"
@@ -49,11 +49,11 @@ def test_an_imported_chain_waits_for_a_reviewer_with_its_text_to_the_letter(stor
 def test_an_approved_chain_is_exported_like_any_other(store, tmp_path):
     reviewer = store.person("审核")
     import_chains(store, write(tmp_path / "a.jsonl", CHAIN))
-    (item,) = store.queue("to_review", reviewer.id)
+    (item,) = store.reviewing.queue("to_review", reviewer.id)
     text = store.latest_revision(item.draft_id)
     assert text is not None
-    store.decide(item.draft_id, 1, text.text_sha256, reviewer.id, "approve", "")
-    assert [approved.response.answer for approved in store.approved_items()] == [CHAIN["answer"]]
+    store.reviewing.decide(item.draft_id, 1, text.text_sha256, reviewer.id, "approve", "")
+    assert [approved.response.answer for approved in store.reviewing.approved_items()] == [CHAIN["answer"]]
 
 
 def test_importing_again_adds_only_what_is_new(store, tmp_path):
@@ -68,7 +68,7 @@ def test_importing_again_adds_only_what_is_new(store, tmp_path):
 
 def test_a_chain_is_signed_by_the_author_its_line_names(store, tmp_path):
     import_chains(store, write(tmp_path / "a.jsonl", CHAIN, {**CHAIN, "author": "teacher-1"}))
-    queue = store.queue("to_review", store.person("审核").id)
+    queue = store.reviewing.queue("to_review", store.person("审核").id)
     assert sorted(store.draft(item.draft_id).author.name for item in queue) == [AUTHOR, "teacher-1"]
 
 
@@ -86,12 +86,12 @@ def test_one_bad_line_is_named_and_nothing_is_imported(store, tmp_path, broken):
     with pytest.raises(DeskError) as refusal:
         import_chains(store, write(tmp_path / "a.jsonl", CHAIN, broken))
     assert (refusal.value.code, refusal.value.values["line"]) == ("chains_line", 2)
-    assert store.queue("to_review", store.person("审核").id) == []
+    assert store.reviewing.queue("to_review", store.person("审核").id) == []
 
 
 def test_a_tag_in_a_chain_stays_text(store, tmp_path):
     import_chains(store, write(tmp_path / "a.jsonl", {**CHAIN, "answer": "他说 </answer> 就走了"}))
-    (item,) = store.queue("to_review", store.person("审核").id)
+    (item,) = store.reviewing.queue("to_review", store.person("审核").id)
     text = store.latest_revision(item.draft_id)
     assert text is not None and "<" not in text.response.answer
 

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import DeskError
-from app.intake import MAX_POST_CHARS, accept_name, accept_post, accept_section, clean, clean_name
+from app.intake import (
+    MAX_POST_CHARS,
+    MAX_REASON_CHARS,
+    accept_name,
+    accept_post,
+    accept_reason,
+    accept_section,
+    clean,
+    clean_name,
+)
 
 UNSEEN = ["\u200b", "\u2060 \u00ad", "\u200d\n\ufe0f", "\u3164\u2800", "\U000e0041"]
 anything = st.text(st.characters(codec=None, exclude_categories=()))
@@ -103,3 +112,15 @@ def test_a_clean_name_is_clean(text: str) -> None:
     once = clean_name(text)
     assert clean_name(once) == once
     assert not any(unicodedata.category(char) in ("Cf", "Cc", "Cs") for char in once)
+
+
+@pytest.mark.parametrize("text", ["", " \n", *UNSEEN])
+def test_a_reason_without_anything_to_read_is_none(text: str) -> None:
+    assert accept_reason(text) == ""
+
+
+def test_a_reason_is_cleaned_and_has_an_end() -> None:
+    assert accept_reason(" 引的\u202e是\r\n原话 ") == "引的是\n原话"
+    with pytest.raises(DeskError) as refused:
+        accept_reason("因" * (MAX_REASON_CHARS + 1))
+    assert refused.value.values == {"section": "reason", "chars": MAX_REASON_CHARS + 1, "limit": MAX_REASON_CHARS}

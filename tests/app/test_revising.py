@@ -17,6 +17,7 @@ from app.revising import revise
 from app.scoring import Scorer
 from storage.records import Person, StoredScore
 from storage.store import Store
+from tests.drafts import start_draft
 
 QUANTILES = tuple(percent / 100 for percent in range(101))
 POLICY = Card("policy", "policy", Path("p.gguf"), "a" * 64, 1, 1, 4096, "写", "writes", "reward")
@@ -95,7 +96,7 @@ def test_a_section_that_cannot_be_kept_is_named(store, drafter, author, draft_id
 
 
 def test_what_a_reviewer_holds_is_not_changed_under_them(store, drafter, author, draft_id) -> None:
-    store.submit(draft_id, 0, author.id)
+    store.reviewing.submit(draft_id, 0, author.id)
     with pytest.raises(DeskError) as refused:
         revise(store, draft_id, 1, author, {**PARTS, "L1": "改过的第一层。"})
     assert refused.value.code == "wrong_state"
@@ -104,9 +105,7 @@ def test_what_a_reviewer_holds_is_not_changed_under_them(store, drafter, author,
 def test_a_save_waits_for_no_model_that_scores(store, author) -> None:
     engine = Busy()
     drafter = Drafter(store, engine, POLICY, Scorer(engine, REWARD))
-    draft = store.start_draft(
-        store.add_post("", "信", author.id).id, author.id, model_name="m", model_sha256="0", sampling={}, seed=0
-    )
+    draft = start_draft(store, store.add_post("", "信", author.id).id, author.id)
     draft = store.finish_draft(draft.id, "done", PARTS)
     saved = revise(store, draft.id, 0, author, {**PARTS, "answer": "改过的回信。"})
     scores: list[StoredScore | None] = []

@@ -11,6 +11,7 @@ import pytest
 from app.chain import Response
 from storage.records import Draft, Person
 from storage.store import Store
+from tests.drafts import start_draft
 
 
 @pytest.fixture
@@ -44,9 +45,7 @@ def new_draft(store: Store, people: People, text: Callable[[str], Response]) -> 
 
     def make() -> Draft:
         post = store.add_post("最近很累", "每天加班到很晚，不知道为了什么。", people.author.id)
-        draft = store.start_draft(
-            post.id, people.author.id, model_name="tiny", model_sha256="0" * 64, sampling={"top_p": 0.95}, seed=7
-        )
+        draft = start_draft(store, post.id, people.author.id)
         return store.finish_draft(draft.id, "done", text("模型写的回信").parts(), timings={"decode_s": 1.5})
 
     return make

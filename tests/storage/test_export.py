@@ -22,8 +22,8 @@ def approve(store, people, new_draft):
     def make(response):
         draft = new_draft()
         revision = store.save_revision(draft.id, 0, people.author.id, response)
-        store.submit(draft.id, 1, people.author.id)
-        return store.decide(draft.id, 1, revision.text_sha256, people.reviewer.id, "approve", "")
+        store.reviewing.submit(draft.id, 1, people.author.id)
+        return store.reviewing.decide(draft.id, 1, revision.text_sha256, people.reviewer.id, "approve", "")
 
     return make
 
@@ -32,7 +32,7 @@ def test_only_approved_texts_are_exported_in_trls_conversational_form(
     tmp_path, store, people, new_draft, approve, text
 ):
     first, second = approve(text("第一封")), approve(text("第二封"))
-    store.submit(new_draft().id, 0, people.author.id)
+    store.reviewing.submit(new_draft().id, 0, people.author.id)
     new_draft()
     report = export_sft(store, tmp_path / "sft.jsonl")
     data = (tmp_path / "sft.jsonl").read_bytes()
@@ -97,7 +97,7 @@ def test_an_export_never_goes_into_the_data_folder(tmp_path, store, approve, tex
         assert refused.value.code == "export_in_data_folder"
         assert refused.value.values == {"file": str(tmp_path / "data" / name)}
     assert sorted((tmp_path / "data").iterdir()) == before
-    assert len(list(store.approved_items())) == 1
+    assert len(list(store.reviewing.approved_items())) == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a named pipe")

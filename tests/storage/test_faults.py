@@ -38,10 +38,11 @@ import sys
 from pathlib import Path
 from app.chain import Response
 from storage.store import Store
+from tests.drafts import start_draft
 store = Store.open(Path(sys.argv[1]))
 author = store.person("writer")
 post = store.add_post("", "post", author.id)
-draft = store.start_draft(post.id, author.id, model_name="m", model_sha256="0", sampling={}, seed=0)
+draft = start_draft(store, post.id, author.id)
 print(draft.id, flush=True)
 for n in range(1, 100000):
     store.save_revision(draft.id, n - 1, author.id, Response("1", "2", "3", "4", f"answer {n} " + "x" * 3000))
@@ -103,9 +104,9 @@ except StorageError as error:
 
 def test_a_full_disk_is_named_and_costs_nothing_that_was_saved(tmp_path, store, people, new_draft, text):
     pytest.importorskip("resource")
-    approved = store.submit(new_draft().id, 0, people.author.id)
+    approved = store.reviewing.submit(new_draft().id, 0, people.author.id)
     sha256 = store.latest_revision(approved.id).text_sha256
-    store.decide(approved.id, 1, sha256, people.reviewer.id, "approve", "")
+    store.reviewing.decide(approved.id, 1, sha256, people.reviewer.id, "approve", "")
     draft = new_draft()
     out = tmp_path / "approved.jsonl"
     out.write_text("an earlier export\n")
@@ -289,7 +290,7 @@ def test_no_error_quotes_the_text(tmp_path, store, people, new_draft, text):
         lambda: store.add_post(CANARY, CANARY + "\ud800", people.author.id),
         lambda: store.save_revision(draft.id, 1, 404, text(CANARY)),
         lambda: store.save_revision(draft.id, 0, people.author.id, text(CANARY)),
-        lambda: store.decide(draft.id, 1, CANARY, people.reviewer.id, "return", CANARY),
+        lambda: store.reviewing.decide(draft.id, 1, CANARY, people.reviewer.id, "return", CANARY),
         lambda: store.finish_draft(draft.id, CANARY, {"L1": CANARY}),
     ]
     for attempt in attempts:

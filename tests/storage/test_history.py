@@ -13,6 +13,7 @@ from app.chain import Response
 from storage.errors import StorageError
 from storage.records import Origin, StoredScore
 from storage.store import Store
+from tests.drafts import start_draft
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ def test_a_draft_that_was_interrupted_and_one_that_was_imported_are_found(tmp_pa
     store = Store.open(tmp_path / "again")
     author = store.person("作者")
     post = store.add_post("断", "信", author.id)
-    draft = store.start_draft(post.id, author.id, model_name="m", model_sha256="0", sampling={}, seed=0)
+    draft = start_draft(store, post.id, author.id)
     store.save_progress({draft.id: {"L1": "写了一半"}})
     response = Response("一", "二", "三", "四", "别处写的回信")
     assert store.add_submitted("进", "信", response, author.id, model_name="m", model_sha256="0")
@@ -155,7 +156,7 @@ def test_a_case_opens_where_it_was_left(store, people, begin, text):
 
 def test_cases_are_filtered_by_the_draft_at_which_they_were_left_and_by_date(store, people, new_draft, text):
     opened, submitted = new_draft(), new_draft()
-    store.submit(submitted.id, 0, people.author.id)
+    store.reviewing.submit(submitted.id, 0, people.author.id)
     history = store.history
     assert [case.draft_id for case in history.cases(state="submitted")] == [submitted.id]
     assert [case.draft_id for case in history.cases(state="open")] == [opened.id]
@@ -167,7 +168,7 @@ def test_cases_are_filtered_by_the_draft_at_which_they_were_left_and_by_date(sto
     assert [case.draft_id for case in history.cases(until=moment + timedelta(microseconds=1))] == [opened.id]
     assert history.cases(since=datetime.now(UTC) + timedelta(days=1)) == []
     # A later draft of the same post is another state of the same case.
-    store.start_draft(submitted.post.id, people.author.id, model_name="m", model_sha256="0", sampling={}, seed=0)
+    start_draft(store, submitted.post.id, people.author.id)
     assert history.cases(state="submitted") == []
 
 

@@ -59,11 +59,13 @@ def test_head_is_the_newest_migration():
 @pytest.fixture
 def filled(tmp_path, store, people, new_draft, text):
     """A database with a row in every append-only table."""
-    draft = store.submit(new_draft().id, 0, people.author.id)
+    draft = new_draft()
+    store.release(draft.post.id, people.author.id)
+    store.reviewing.submit(draft.id, 0, people.author.id, overridden=["blame"], reason="原话")
     with pytest.raises(StorageError):
         store.save_revision(draft.id, 0, people.other.id, text("迟到"))
     sha256 = store.latest_revision(draft.id).text_sha256
-    store.decide(draft.id, 1, sha256, people.reviewer.id, "approve", "")
+    store.reviewing.decide(draft.id, 1, sha256, people.reviewer.id, "approve", "")
     with closing(sqlite3.connect(tmp_path / "data" / FILE_NAME)) as raw:
         yield raw
 
@@ -74,7 +76,7 @@ def test_append_only_tables_refuse_update_delete_and_replace(filled, table):
     before = filled.execute(f"SELECT * FROM {table}").fetchall()
     assert before
     for statement in (
-        f"UPDATE {table} SET draft_id = draft_id",
+        f"UPDATE {table} SET rowid = rowid",
         f"DELETE FROM {table}",
         f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}",
     ):
@@ -91,6 +93,7 @@ def test_append_only_tables_refuse_update_delete_and_replace(filled, table):
         "UPDATE drafts SET cosine = 0.5",
         "UPDATE drafts SET version = 0",
         "UPDATE drafts SET candidate = 9",
+        "INSERT INTO lint_overrides SELECT 9, draft_id, 1, text_sha256, 1, '[]', ' ', created_at FROM revisions",
         "UPDATE requests SET steer = 'louder'",
         "UPDATE requests SET aim = 'win'",
         "UPDATE requests SET from_section = 'L2'",
@@ -107,6 +110,8 @@ def test_the_audit_trail_holds_codes_and_numbers_alone(filled):
     assert [event["code"] for event in events] == [
         "draft_started",
         "draft_done",
+        "checklist_done",
+        "lint_overridden",
         "submitted",
         "save_refused",
         "review_approve",

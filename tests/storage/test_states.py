@@ -20,6 +20,7 @@ from storage.errors import StorageError
 from storage.records import Decision, Origin, State
 from storage.states import Action, after
 from storage.store import Store
+from tests.drafts import start_draft
 
 ACTIONS = ("save", "submit", *get_args(Decision))
 
@@ -45,10 +46,10 @@ def act(store: Store, draft_id: int, action: Action, author: int, reviewer: int)
         store.save_revision(draft_id, draft.version, author, text)
         return store.draft(draft_id).state
     if action == "submit":
-        return store.submit(draft_id, draft.version, author).state
+        return store.reviewing.submit(draft_id, draft.version, author).state
     latest = store.latest_revision(draft_id)
     assert latest is not None
-    return store.decide(draft_id, draft.version, latest.text_sha256, reviewer, action, "理由").state
+    return store.reviewing.decide(draft_id, draft.version, latest.text_sha256, reviewer, action, "理由").state
 
 
 ROADS: dict[State, tuple[Action, ...]] = {
@@ -91,19 +92,39 @@ def _leads(state, action):
 
 
 def test_submitting_the_models_own_text_makes_it_a_revision(store, people, new_draft, text):
-    draft = store.submit(new_draft().id, 0, people.author.id)
+    draft = store.reviewing.submit(new_draft().id, 0, people.author.id)
     assert (draft.state, draft.version) == ("submitted", 1)
     revision = store.latest_revision(draft.id)
     assert revision is not None
     assert (revision.response, revision.person) == (text("模型写的回信"), people.author)
 
 
+def test_an_override_is_bound_to_the_text_that_was_handed_on(store, people, new_draft, text):
+    draft = store.reviewing.submit(new_draft().id, 0, people.author.id, overridden=["blame", "promise"], reason="原话")
+    (override,) = store.history.overrides(draft.id)
+    assert (override.version, override.person, override.rules, override.reason) == (
+        1,
+        people.author,
+        ("blame", "promise"),
+        "原话",
+    )
+    assert override.text_sha256 == store.latest_revision(draft.id).text_sha256
+    # A submission that is refused leaves none.
+    with pytest.raises(StorageError):
+        store.reviewing.submit(draft.id, 1, people.author.id, overridden=["blame"], reason="再来")
+    assert store.history.overrides(draft.id) == [override]
+    store.reviewing.decide(draft.id, 1, override.text_sha256, people.reviewer.id, "return", "请改")
+    store.save_revision(draft.id, 1, people.other.id, text("改过"))
+    store.reviewing.submit(draft.id, 2, people.other.id)
+    assert store.history.overrides(draft.id) == [override]
+
+
 def test_an_unfinished_draft_cannot_be_submitted(store, people):
     post = store.add_post("", "信", people.author.id)
-    draft = store.start_draft(post.id, people.author.id, model_name="m", model_sha256="0", sampling={}, seed=0)
+    draft = start_draft(store, post.id, people.author.id)
     store.finish_draft(draft.id, "stopped", {"L1": "半句"})
     with pytest.raises(StorageError) as refused:
-        store.submit(draft.id, 0, people.author.id)
+        store.reviewing.submit(draft.id, 0, people.author.id)
     assert refused.value.code == "draft_incomplete"
 
 
@@ -111,13 +132,13 @@ def test_whoever_wrote_any_version_does_not_decide(store, people, new_draft, tex
     draft = new_draft()
     store.save_revision(draft.id, 0, people.other.id, text("由第三人写的"))
     last = store.save_revision(draft.id, 1, people.author.id, text("由第三人写的，加一个句号。"))
-    store.submit(draft.id, 2, people.author.id)
+    store.reviewing.submit(draft.id, 2, people.author.id)
     with pytest.raises(StorageError) as refused:
-        store.decide(draft.id, 2, last.text_sha256, people.other.id, "approve", "")
+        store.reviewing.decide(draft.id, 2, last.text_sha256, people.other.id, "approve", "")
     assert refused.value.code == "own_review"
-    assert store.queue("to_review", people.other.id) == []
-    assert store.counts(people.other.id)["waiting"] == 1
-    assert [line.draft_id for line in store.queue("to_review", people.reviewer.id)] == [draft.id]
+    assert store.reviewing.queue("to_review", people.other.id) == []
+    assert store.reviewing.counts(people.other.id)["waiting"] == 1
+    assert [line.draft_id for line in store.reviewing.queue("to_review", people.reviewer.id)] == [draft.id]
 
 
 def test_whoever_wrote_what_a_draft_was_redrafted_from_does_not_decide(tmp_path, store, people, new_draft, text):
@@ -134,12 +155,12 @@ def test_whoever_wrote_what_a_draft_was_redrafted_from_does_not_decide(tmp_path,
             origin=Origin(draft.id, "answer"),
         )
         store.finish_draft(draft.id, "done", text("重写的回信").parts())
-    store.submit(draft.id, 0, people.author.id)
+    store.reviewing.submit(draft.id, 0, people.author.id)
     latest = store.latest_revision(draft.id)
     with pytest.raises(StorageError) as refused:
-        store.decide(draft.id, 1, latest.text_sha256, people.other.id, "approve", "")
+        store.reviewing.decide(draft.id, 1, latest.text_sha256, people.other.id, "approve", "")
     assert refused.value.code == "own_review"
-    assert store.queue("to_review", people.other.id) == []
+    assert store.reviewing.queue("to_review", people.other.id) == []
     with closing(sqlite3.connect(tmp_path / "data" / FILE_NAME)) as raw:
         with pytest.raises(sqlite3.IntegrityError, match="part in the text"):
             raw.execute(
@@ -149,20 +170,24 @@ def test_whoever_wrote_what_a_draft_was_redrafted_from_does_not_decide(tmp_path,
             )
     # What they write into the parent from now on is no part of it.
     store.save_revision(parent.id, 1, people.reviewer.id, text("后来改的"))
-    assert store.decide(draft.id, 1, latest.text_sha256, people.reviewer.id, "approve", "").state == "approved"
+    assert (
+        store.reviewing.decide(draft.id, 1, latest.text_sha256, people.reviewer.id, "approve", "").state == "approved"
+    )
 
 
 def test_neither_author_nor_last_editor_decides(store, people, new_draft, text):
     draft = new_draft()
     edited = store.save_revision(draft.id, 0, people.other.id, text("由第三人改过"))
-    store.submit(draft.id, 1, people.author.id)
+    store.reviewing.submit(draft.id, 1, people.author.id)
     for person in (people.author, people.other):
         for decision in get_args(Decision):
             with pytest.raises(StorageError) as refused:
-                store.decide(draft.id, 1, edited.text_sha256, person.id, decision, "理由")
+                store.reviewing.decide(draft.id, 1, edited.text_sha256, person.id, decision, "理由")
             assert refused.value.code == "own_review"
     assert store.reviews(draft.id) == []
-    assert store.decide(draft.id, 1, edited.text_sha256, people.reviewer.id, "approve", "").state == "approved"
+    assert (
+        store.reviewing.decide(draft.id, 1, edited.text_sha256, people.reviewer.id, "approve", "").state == "approved"
+    )
 
 
 def test_raw_sql_cannot_approve_for_author_or_editor_either(tmp_path, store, people, new_draft, text):
@@ -170,7 +195,7 @@ def test_raw_sql_cannot_approve_for_author_or_editor_either(tmp_path, store, peo
     earlier = store.person("更早的人").id
     store.save_revision(draft.id, 0, earlier, text("更早的人写的"))
     edited = store.save_revision(draft.id, 1, people.other.id, text("由第三人改过"))
-    store.submit(draft.id, 2, people.author.id)
+    store.reviewing.submit(draft.id, 2, people.author.id)
     author, reviewer, editor = people.author.id, people.reviewer.id, people.other.id
     forged = {
         "editor of an earlier version approves": (edited.text_sha256, author, editor, earlier),
@@ -193,13 +218,13 @@ def test_raw_sql_cannot_approve_for_author_or_editor_either(tmp_path, store, peo
 
 
 def test_a_decision_other_than_approval_needs_a_reason(store, people, new_draft):
-    draft = store.submit(new_draft().id, 0, people.author.id)
+    draft = store.reviewing.submit(new_draft().id, 0, people.author.id)
     text = store.latest_revision(draft.id)
     for decision in ("return", "reject", "escalate"):
         with pytest.raises(StorageError) as refused:
-            store.decide(draft.id, 1, text.text_sha256, people.reviewer.id, decision, " \n")
+            store.reviewing.decide(draft.id, 1, text.text_sha256, people.reviewer.id, decision, " \n")
         assert refused.value.code == "reason_missing"
-    returned = store.decide(draft.id, 1, text.text_sha256, people.reviewer.id, "return", " 请补充 ")
+    returned = store.reviewing.decide(draft.id, 1, text.text_sha256, people.reviewer.id, "return", " 请补充 ")
     assert returned.state == "returned"
     assert [review.reason for review in store.reviews(draft.id)] == ["请补充"]
 
@@ -209,10 +234,10 @@ def test_a_decision_other_than_approval_needs_a_reason(store, people, new_draft)
 def test_a_late_save_undoes_no_submission_and_no_approval_and_its_text_is_kept(
     store, people, new_draft, text, held, base
 ):
-    draft = store.submit(new_draft().id, 0, people.author.id)
+    draft = store.reviewing.submit(new_draft().id, 0, people.author.id)
     shown = store.latest_revision(draft.id)
     if held == "approved":
-        store.decide(draft.id, 1, shown.text_sha256, people.reviewer.id, "approve", "")
+        store.reviewing.decide(draft.id, 1, shown.text_sha256, people.reviewer.id, "approve", "")
     before = store.draft(draft.id)
     for _ in range(2):  # the page tries again: the text is kept once
         with pytest.raises(StorageError) as refused:
@@ -224,44 +249,44 @@ def test_a_late_save_undoes_no_submission_and_no_approval_and_its_text_is_kept(
 
 
 def test_saving_an_approved_text_as_it_stands_changes_nothing(store, people, new_draft):
-    draft = store.submit(new_draft().id, 0, people.author.id)
+    draft = store.reviewing.submit(new_draft().id, 0, people.author.id)
     shown = store.latest_revision(draft.id)
-    store.decide(draft.id, 1, shown.text_sha256, people.reviewer.id, "approve", "")
+    store.reviewing.decide(draft.id, 1, shown.text_sha256, people.reviewer.id, "approve", "")
     store.save_revision(draft.id, 1, people.author.id, shown.response)
     assert store.draft(draft.id).state == "approved"
-    assert [item.response for item in store.approved_items()] == [shown.response]
+    assert [item.response for item in store.reviewing.approved_items()] == [shown.response]
 
 
 def test_a_rejected_text_can_be_written_anew(store, people, new_draft, text):
-    draft = store.submit(new_draft().id, 0, people.author.id)
+    draft = store.reviewing.submit(new_draft().id, 0, people.author.id)
     shown = store.latest_revision(draft.id)
-    store.decide(draft.id, 1, shown.text_sha256, people.reviewer.id, "reject", "理由")
+    store.reviewing.decide(draft.id, 1, shown.text_sha256, people.reviewer.id, "reject", "理由")
     store.save_revision(draft.id, 1, people.author.id, text("重写"))
     assert (store.draft(draft.id).state, store.draft(draft.id).version) == ("open", 2)
 
 
 def test_a_decision_on_a_text_that_has_changed_is_refused(store, people, new_draft, text):
-    draft = store.submit(new_draft().id, 0, people.author.id)
+    draft = store.reviewing.submit(new_draft().id, 0, people.author.id)
     shown = store.latest_revision(draft.id)
-    store.decide(draft.id, 1, shown.text_sha256, people.other.id, "return", "请改")
+    store.reviewing.decide(draft.id, 1, shown.text_sha256, people.other.id, "return", "请改")
     store.save_revision(draft.id, 1, people.author.id, text("悄悄改掉"))
-    store.submit(draft.id, 2, people.author.id)
+    store.reviewing.submit(draft.id, 2, people.author.id)
     for version in (1, 2):
         with pytest.raises(StorageError) as refused:
-            store.decide(draft.id, version, shown.text_sha256, people.reviewer.id, "approve", "")
+            store.reviewing.decide(draft.id, version, shown.text_sha256, people.reviewer.id, "approve", "")
         assert refused.value.code == "stale_revision"
     assert store.draft(draft.id).state == "submitted"
 
 
 def test_of_two_reviewers_at_once_one_decides(store, people, new_draft):
-    draft = store.submit(new_draft().id, 0, people.author.id)
+    draft = store.reviewing.submit(new_draft().id, 0, people.author.id)
     sha256 = store.latest_revision(draft.id).text_sha256
     gate, refusals = threading.Barrier(2), []
 
     def decide(reviewer: int, decision: Decision) -> None:
         gate.wait()
         try:
-            store.decide(draft.id, 1, sha256, reviewer, decision, "理由")
+            store.reviewing.decide(draft.id, 1, sha256, reviewer, decision, "理由")
         except StorageError as error:
             refusals.append(error.code)
 
@@ -279,17 +304,17 @@ def test_of_two_reviewers_at_once_one_decides(store, people, new_draft):
 
 
 def test_each_list_holds_what_its_reader_can_act_on(store, people, new_draft, text):
-    waiting = store.submit(new_draft().id, 0, people.author.id)
+    waiting = store.reviewing.submit(new_draft().id, 0, people.author.id)
     edited = new_draft()
     store.save_revision(edited.id, 0, people.reviewer.id, text("审核者自己改的"))
-    store.submit(edited.id, 1, people.author.id)
+    store.reviewing.submit(edited.id, 1, people.author.id)
     returned = new_draft()
     for action in ROADS["returned"]:
         act(store, returned.id, action, people.author.id, people.reviewer.id)
     new_draft()  # nobody has submitted it: on no list
 
     def ids(view, person):
-        return [item.draft_id for item in store.queue(view, person.id)]
+        return [item.draft_id for item in store.reviewing.queue(view, person.id)]
 
     assert ids("to_review", people.reviewer) == [waiting.id]
     assert ids("to_review", people.other) == [waiting.id, edited.id]
@@ -298,11 +323,17 @@ def test_each_list_holds_what_its_reader_can_act_on(store, people, new_draft, te
     assert ids("waiting", people.reviewer) == [edited.id]
     assert ids("returned", people.author) == [returned.id]
     assert ids("returned", people.reviewer) == []
-    assert store.counts(people.other.id) == {"to_review": 2, "waiting": 0, "returned": 0, "approved": 0, "rejected": 0}
-    assert store.queue("to_review", people.other.id, limit=1, offset=1)[0].draft_id == edited.id
+    assert store.reviewing.counts(people.other.id) == {
+        "to_review": 2,
+        "waiting": 0,
+        "returned": 0,
+        "approved": 0,
+        "rejected": 0,
+    }
+    assert store.reviewing.queue("to_review", people.other.id, limit=1, offset=1)[0].draft_id == edited.id
     sha256 = store.latest_revision(waiting.id).text_sha256
-    store.decide(waiting.id, 1, sha256, people.reviewer.id, "escalate", "需要督导")
-    (line,) = store.queue("to_review", people.reviewer.id)
+    store.reviewing.decide(waiting.id, 1, sha256, people.reviewer.id, "escalate", "需要督导")
+    (line,) = store.reviewing.queue("to_review", people.reviewer.id)
     assert line.escalated and line.state == "submitted"
     assert (line.title, line.excerpt, line.author) == ("最近很累", "每天加班到很晚，不知道为了什么。", people.author)
 
@@ -316,9 +347,7 @@ class TwoPeople(RuleBasedStateMachine):
         self.store = Store.open(Path(self.folder.name))
         self.people = [self.store.person(name) for name in "甲乙丙"]
         post = self.store.add_post("", "信", self.people[0].id)
-        draft = self.store.start_draft(
-            post.id, self.people[0].id, model_name="m", model_sha256="0", sampling={}, seed=0
-        )
+        draft = start_draft(self.store, post.id, self.people[0].id)
         self.store.finish_draft(draft.id, "done", Response("1", "2", "3", "4", "模型").parts())
         self.draft_id = draft.id
         self.typed: set[str] = set()
@@ -340,7 +369,7 @@ class TwoPeople(RuleBasedStateMachine):
     def submit(self, person, behind):
         version = self.store.draft(self.draft_id).version - behind
         try:
-            self.store.submit(self.draft_id, version, self.people[person].id)
+            self.store.reviewing.submit(self.draft_id, version, self.people[person].id)
         except StorageError as refused:
             assert refused.code in ("stale_revision", "wrong_state")
 
@@ -351,7 +380,9 @@ class TwoPeople(RuleBasedStateMachine):
             return
         text = shown[nth]
         try:
-            self.store.decide(self.draft_id, text.version, text.text_sha256, self.people[person].id, decision, "理由")
+            self.store.reviewing.decide(
+                self.draft_id, text.version, text.text_sha256, self.people[person].id, decision, "理由"
+            )
         except StorageError as refused:
             assert refused.code in ("stale_revision", "wrong_state", "own_review")
 
@@ -368,7 +399,7 @@ class TwoPeople(RuleBasedStateMachine):
             assert text is not None and review.text_sha256 == text.text_sha256
             writers = [revision.person for revision in self.store.revisions(self.draft_id)]
             assert review.reviewer not in (draft.author, *writers)
-        exported = [item.response for item in self.store.approved_items()]
+        exported = [item.response for item in self.store.reviewing.approved_items()]
         assert exported == ([text.response] if approvals and text else [])
 
     @invariant()

@@ -7,18 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from app.chain import FORMAT_VERSION, PROMPT_VERSION, SECTIONS
+from app.chain import FORMAT_VERSION, PROMPT_VERSION, SECTIONS, Response
 from storage.errors import StorageError
 from storage.records import Origin, Revision, StoredScore
 from storage.store import Store
+from tests.drafts import start_draft
 
 SCORE = StoredScore(0.61, True, 0.4, "f" * 64)
 
 
 def test_a_draft_comes_back_as_it_was_made(store, people, text):
     post = store.add_post("题", "信\n第二行", people.author.id)
-    started = store.start_draft(
-        post.id, people.author.id, model_name="tiny", model_sha256="a" * 64, sampling={"temperature": 0.7}, seed=3
+    (started,) = store.start_drafts(
+        post.id,
+        people.author.id,
+        model_name="tiny",
+        model_sha256="a" * 64,
+        samplings=[{"temperature": 0.7, "seed": 3}],
     )
     assert (started.status, started.version, started.sections, started.response) == ("running", 0, {}, None)
     finished = store.finish_draft(
@@ -69,11 +74,31 @@ def test_the_page_finds_its_latest_draft(store, people, new_draft):
     assert store.recent_drafts(people.reviewer.id) == []
 
 
+def test_a_request_is_listed_once_by_the_candidate_somebody_worked_on_else_by_the_best(store, people):
+    post = store.add_post("", "信", people.author.id)
+    ids = [
+        [
+            draft.id
+            for draft in store.start_drafts(
+                post.id, people.author.id, model_name="m", model_sha256="0" * 64, samplings=[{"seed": 1}, {"seed": 2}]
+            )
+        ]
+        for _ in range(2)
+    ]
+    whole = {section: "文" for section in SECTIONS}
+    for one, cosine in zip(ids[0] + ids[1], (0.1, 0.9, 0.8, 0.2), strict=True):
+        store.finish_draft(one, "done", whole, score=StoredScore(cosine, True, 50.0, "0" * 64))
+    assert [draft.id for draft in store.recent_drafts(people.author.id)] == [ids[1][0], ids[0][1]]
+    store.save_revision(ids[1][1], 0, people.author.id, Response(**whole))
+    assert [draft.id for draft in store.recent_drafts(people.author.id)] == [ids[1][1], ids[0][1]]
+    assert [draft.id for draft in store.recent_drafts(people.author.id, limit=1)] == [ids[1][1]]
+
+
 def test_progress_of_a_draft_that_was_running_survives_as_interrupted(tmp_path: Path):
     store = Store.open(tmp_path)
     author = store.person("作者")
     post = store.add_post("", "信", author.id)
-    draft = store.start_draft(post.id, author.id, model_name="m", model_sha256="0", sampling={}, seed=0)
+    draft = start_draft(store, post.id, author.id)
     store.save_progress({draft.id: {"L1": "写了一半"}})
     beside = Store.open(tmp_path, beside_desk=True)
     assert beside.draft(draft.id).status == "running"
@@ -118,6 +143,18 @@ def test_a_stale_save_is_refused_and_both_texts_are_kept(store, people, new_draf
     assert [revision.response for revision in store.revisions(draft.id)] == [text("先到")]
     (stale,) = store.stale_saves(draft.id)
     assert (stale.response, stale.person, stale.base_version) == (text("后到"), people.other, 0)
+
+
+def test_a_checklist_is_remembered_for_its_post_and_who_went_through_it(tmp_path, store, people):
+    posts = [store.add_post("", f"信 {number}", people.author.id) for number in (1, 2)]
+    for person in (people.author, people.author, people.other):  # a page that lost the answer asks twice
+        store.release(posts[0].id, person.id)
+    again = Store.open(tmp_path / "data")
+    assert [again.released(post.id) for post in posts] == [True, False]
+    with again._database.read() as connection:
+        noted = connection.exec_driver_sql("SELECT code, post_id, person_id FROM audit_events").fetchall()
+    assert noted == [("checklist_done", posts[0].id, person.id) for person in (people.author, people.other)]
+    again.close()
 
 
 def test_two_people_race_and_no_text_is_lost(tmp_path, store, people, new_draft, text):
@@ -190,8 +227,8 @@ def test_an_unknown_draft_has_a_name_for_it(store, people, text, draft_id):
         lambda: store.draft(draft_id),
         lambda: store.latest_revision(draft_id),
         lambda: store.save_revision(draft_id, 0, people.author.id, text("一")),
-        lambda: store.submit(draft_id, 0, people.author.id),
-        lambda: store.decide(draft_id, 1, "0" * 64, people.reviewer.id, "approve", ""),
+        lambda: store.reviewing.submit(draft_id, 0, people.author.id),
+        lambda: store.reviewing.decide(draft_id, 1, "0" * 64, people.reviewer.id, "approve", ""),
     ):
         with pytest.raises(StorageError) as unknown:
             attempt()

@@ -173,7 +173,7 @@ def test_a_good_teacher_fills_the_review_queue(run, teach, tmp_path):
     assert {line["description"] for line in chains} == {record.description for record in RECORDS}
     with closing(Store.open(tmp_path / "data")) as store:
         assert import_chains(store, run / "synthesize" / "chains.jsonl") == Imported(added=5, known=0)
-        queue = store.queue("to_review", store.person("审核").id)
+        queue = store.reviewing.queue("to_review", store.person("审核").id)
         assert {store.draft(item.draft_id).author.name for item in queue} == {"teacher-1"}
         texts = [store.latest_revision(item.draft_id).response for item in queue]
     assert {text.answer for text in texts} == {ANSWER}

@@ -1,4 +1,5 @@
-/* Keys, autosave, leave guard, address and counts. Reads text boxes, writes numbers and fixed words; never sends anything. */
+/* Autosave, leave guard, address and counts; keys.js and marks.js use what it gives them in `window.desk`.
+   Reads text boxes, writes numbers and fixed words; never sends anything. */
 (() => {
   "use strict";
   const facts = JSON.parse(document.querySelector('meta[name="desk"]').content);
@@ -11,6 +12,7 @@
     return true;
   };
   document.documentElement.lang = facts.lang;
+  window.desk = { facts, byId, box, press };
 
   /* What cannot be told in a reply of the desk: it never came. Stands over the status line until a save succeeds. */
   const notice = (sentence) => {
@@ -33,8 +35,11 @@
   const PAUSE_MS = 1200;
   const PATIENCE_MS = 15000;
   const RETRY_MS = 5000;
+  const TOUCH_MS = 60;
   const SAVES = "#save, #submit, #keep-mine";
-  const LEAVES = "#new, #start, #recent label, #take-theirs";
+  const LEAVES =
+    "#new, #start, #recent label, #parts label, #take-theirs, #candidates label, #aim label, .redraft, .steers button, " +
+    "[id^=source-] label, #versions label";
   let timer = 0;
   let typed = 0; /* counts edits: a stamp for an older text does not call the newer one saved */
   let dirty = false;
@@ -59,6 +64,10 @@
     unsaved(facts.words.unsaved);
     clearTimeout(timer);
     timer = setTimeout(save, after);
+  };
+  const edited = (after) => {
+    typed += 1;
+    markUnsaved(after);
   };
   const settle = () => {
     clearTimeout(timer);
@@ -137,22 +146,35 @@
       if (!waits || target.id === "save") return; /* a save that ends over newer text is followed by another anyway */
       return hold(target);
     }
-    if (target.id === "start") notice("");
+    if (target.id === "start") {
+      clearTimeout(glance);
+      notice("");
+    }
     if (!leaves) depart(target.id === "submit");
   }, true);
 
   let stamp = "";
   const stamped = () => {
-    const now = byId("stamp")?.querySelector(".saved, .alarm")?.className ?? "";
+    const now = byId("stamp")?.querySelector(".saved, .alarm, .touched")?.className ?? "";
     if (now === stamp) return;
     stamp = now;
-    if (now) land(now.includes("saved"));
+    if (now.includes("touched")) edited(TOUCH_MS); /* the desk has put a text into a box: saved like a typed one */
+    else if (now) land(now.includes("saved"));
   };
   document.addEventListener("input", (event) => {
-    if (!event.target.closest(".edit")) return;
-    typed += 1;
-    markUnsaved();
+    if (event.target.closest(".edit")) edited();
+    if (event.target.closest("#post-pane .box")) paused(event.inputType === "insertFromPaste" ? 0 : GLANCE_MS);
   });
+
+  /* A new post is looked over when somebody pauses: signals, what names a person, and the engine begins to read. */
+  const GLANCE_MS = 900;
+  let glance = 0;
+  const paused = (after) => {
+    clearTimeout(glance);
+    glance = setTimeout(() => {
+      if (unstarted() && !tooLong(byId("start"))) byId("glance").click();
+    }, after);
+  };
   document.addEventListener("focusout", (event) => {
     const toAction = event.relatedTarget?.closest?.("#save, #submit");
     if (event.target.closest?.(".edit") && dirty && !toAction) save();
@@ -163,10 +185,13 @@
 
   /* Requests that fail are noticed here: gradio tells of them in English and in passing, so its own notes are hidden. */
   const ask = window.fetch;
-  window.fetch = async (...request) => {
-    const event = /\/(queue\/join|run\/predict)/.test(String(request[0]?.url ?? request[0]));
+  const KEEPALIVE_BYTES = 60000; /* browsers refuse to outlive a page with more than 64 KiB */
+  window.fetch = async (resource, options) => {
+    const event = /\/(queue\/join|run\/predict)/.test(String(resource?.url ?? resource));
+    /* A save that is under way when the page is left still arrives. */
+    const small = event && new Blob([options?.body ?? ""]).size < KEEPALIVE_BYTES;
     try {
-      const reply = await ask(...request);
+      const reply = await ask(resource, small ? { ...options, keepalive: true } : options);
       if (event && reply.status === 413) {
         notice(facts.words.too_large);
         land(false);
@@ -192,6 +217,7 @@
   };
   window.addEventListener("beforeunload", (event) => {
     if (dirty || flight || unstarted()) event.preventDefault();
+    save(); /* while the browser asks, or is not allowed to */
   });
 
   const copy = async (button) => {
@@ -214,50 +240,25 @@
     history.replaceState(null, "", url);
   };
 
-  /* Keys. Never while an input method is composing: Enter then picks a candidate. */
-  document.addEventListener("keydown", (event) => {
-    const inInput = event.key === "Enter" && event.target.tagName === "INPUT";
-    if (event.isComposing || event.keyCode === 229) {
-      if (inInput) event.stopPropagation(); /* gradio would take the candidate's Enter for a finished line */
-      return;
-    }
-    const main = event.key === "Enter" && (event.ctrlKey || event.metaKey);
-    const saving = event.key.toLowerCase() === "s" && (event.ctrlKey || event.metaKey);
-    if (saving || main || (event.key === "Escape" && byId("stop"))) {
-      event.preventDefault();
-      event.stopPropagation();
-      if (event.key === "Escape") press("stop");
-      else if (saving || event.target.closest?.(".edit")) press("save");
-      else if (!event.target.closest?.("#box-reason")) press("approve") || press("start");
-    } else if (inInput) {
-      event.stopPropagation();
-      event.target.blur();
-    } else if (event.key === "Enter" && event.shiftKey && event.target.tagName === "TEXTAREA") {
-      event.stopPropagation(); /* a new line, not gradio's submit */
-    }
-  }, true);
-
-  const hints = { start: "Ctrl+Enter", stop: "Esc", save: "Ctrl+S", approve: "Ctrl+Enter" };
-  const hint = () => {
-    for (const [id, keys] of Object.entries(hints)) if (byId(id)) byId(id).title = keys;
-    for (const part of document.querySelectorAll(".scroll")) part.tabIndex = 0; /* so that keys can scroll it */
-  };
-
-  const count = () => {
-    const post = box("description");
-    if (!post) return;
-    let line = byId("post-count");
+  /* How long a text is, beneath its box. Gradio may put new parts in the place of old ones, so the line is sought. */
+  const counted = (id, chars, above, limit = Infinity) => {
+    if (!above) return;
+    let line = byId(id);
     if (!line) {
       line = document.createElement("div");
-      line.id = "post-count";
-      post.closest(".box").after(line);
+      line.id = id;
+      line.className = "count";
+      above.after(line);
     }
-    const chars = length(post.value) + length(box("title")?.value ?? "");
-    const over = chars > facts.limit;
-    const said = facts.words.post_chars.replace("{chars}", chars.toLocaleString(facts.lang));
-    const limit = over ? " · " + facts.words.post_limit.replace("{limit}", facts.limit.toLocaleString(facts.lang)) : "";
-    if (line.textContent !== said + limit) line.textContent = said + limit;
-    line.classList.toggle("over", over);
+    const over = chars > limit ? " · " + fill(facts.words.post_limit, { limit: limit.toLocaleString(facts.lang) }) : "";
+    const said = fill(facts.words.post_chars, { chars: chars.toLocaleString(facts.lang) }) + over;
+    if (line.textContent !== said) line.textContent = said;
+    line.classList.toggle("over", Boolean(over));
+  };
+  const count = () => {
+    const [title, post, answer] = ["title", "description", "answer"].map((name) => box(name)?.value ?? "");
+    counted("post-count", length(post) + length(title), box("description")?.closest(".box"), facts.limit);
+    counted("answer-count", length(answer), byId("stamp"), facts.sectionLimit);
   };
 
   const watch = () => {
@@ -268,7 +269,7 @@
     const light = () => document.body.classList.contains("dark") && document.body.classList.remove("dark");
     new MutationObserver(light).observe(document.body, { attributes: true, attributeFilter: ["class"] });
     light();
-    setInterval(() => { count(); hint(); }, 400);
+    setInterval(count, 400);
   };
   if (document.body) watch();
   else document.addEventListener("DOMContentLoaded", watch);

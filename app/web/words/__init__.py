@@ -9,7 +9,7 @@ from typing import Literal
 
 from app.chain import LAYERS, Layer
 from app.errors import DeskError
-from app.web.words import en, zh
+from app.web.words import en, en_notes, zh, zh_notes
 
 Language = Literal["zh", "en"]
 
@@ -46,6 +46,6 @@ class Words:
 
 
 WORDS: Mapping[Language, Words] = {
-    "zh": Words("zh", "zh-CN", zh.TEXT, zh.ERRORS),
-    "en": Words("en", "en", en.TEXT, en.ERRORS),
+    "zh": Words("zh", "zh-CN", {**zh.TEXT, **zh_notes.TEXT}, zh.ERRORS),
+    "en": Words("en", "en", {**en.TEXT, **en_notes.TEXT}, en.ERRORS),
 }

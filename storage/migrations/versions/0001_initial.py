@@ -1,4 +1,4 @@
-"""People, posts, requests, drafts, revisions, refused saves, reviews, audit events, and the index of all texts."""
+"""People, posts, drafts, revisions, reviews, what else was done about them, and the index of all texts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def upgrade() -> None:
     _create_reviews()
     _create_audit_events()
     _create_search()
-    for table in ("revisions", "writers", "stale_saves", "reviews", "audit_events"):
+    append_only = ("checklists", "revisions", "writers", "stale_saves", "lint_overrides", "reviews", "audit_events")
+    for table in append_only:
         for verb in ("UPDATE", "DELETE"):
             op.execute(
                 f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
@@ -95,6 +96,16 @@ def _create_posts() -> None:
         _text("created_at"),
         _belongs("posts", "author_id", "people"),
     )
+    op.create_table(
+        "checklists",
+        *_id("checklists"),
+        _integer("post_id"),
+        _integer("person_id"),
+        _text("created_at"),
+        _belongs("checklists", "post_id", "posts"),
+        _belongs("checklists", "person_id", "people"),
+        sa.UniqueConstraint("post_id", "person_id", name="uq_checklists_post_id_person_id"),
+    )
 
 
 def _create_drafts() -> None:
@@ -107,11 +118,14 @@ def _create_drafts() -> None:
         _text("steer", nullable=True),
         _text("aim", nullable=True),
         sa.Column("edited", sa.JSON, nullable=False),
+        _integer("part_start"),
+        _integer("part_end", nullable=True),
         _belongs("requests", "parent_id", "drafts"),
         sa.CheckConstraint("from_section IN ('L1', 'L2', 'L3', 'L4', 'answer')", name="ck_requests_from_section"),
         sa.CheckConstraint("steer IN ('shorter', 'warmer', 'less_advice', 'ask_more')", name="ck_requests_steer"),
         sa.CheckConstraint("aim IN ('listen', 'understand', 'advise')", name="ck_requests_aim"),
         sa.CheckConstraint("(parent_id IS NULL) = (from_section IS NULL)", name="ck_requests_redraft_whole"),
+        sa.CheckConstraint("part_start >= 0 AND (part_end IS NULL OR part_end > part_start)", name="ck_requests_part"),
     )
     op.create_table(
         "drafts",
@@ -169,6 +183,7 @@ def _create_revisions() -> None:
         _belongs("revisions", "person_id", "people"),
         sa.CheckConstraint("version > 0", name="ck_revisions_version"),
         sa.UniqueConstraint("draft_id", "version", name="uq_revisions_draft_id_version"),
+        sa.UniqueConstraint("draft_id", "version", "text_sha256", name="uq_revisions_draft_id_version_text_sha256"),
         sa.UniqueConstraint(
             "draft_id",
             "version",
@@ -208,6 +223,25 @@ def _create_revisions() -> None:
 
 def _create_reviews() -> None:
     op.create_table(
+        "lint_overrides",
+        *_id("lint_overrides"),
+        _integer("draft_id"),
+        _integer("version"),
+        _text("text_sha256"),
+        _integer("person_id"),
+        sa.Column("rules", sa.JSON, nullable=False),
+        _text("reason"),
+        _text("created_at"),
+        _belongs("lint_overrides", "person_id", "people"),
+        sa.ForeignKeyConstraint(
+            ["draft_id", "version", "text_sha256"],
+            ["revisions.draft_id", "revisions.version", "revisions.text_sha256"],
+            name="fk_lint_overrides_draft_id_version_text_sha256",
+        ),
+        sa.CheckConstraint("trim(reason) <> ''", name="ck_lint_overrides_reason"),
+    )
+    op.create_index("ix_lint_overrides_draft_id", "lint_overrides", ["draft_id"])
+    op.create_table(
         "reviews",
         *_id("reviews"),
         _integer("draft_id"),
@@ -242,11 +276,13 @@ def _create_audit_events() -> None:
         *_id("audit_events"),
         _text("code"),
         _integer("person_id", nullable=True),
+        _integer("post_id", nullable=True),
         _integer("draft_id", nullable=True),
         _integer("version", nullable=True),
         _integer("count", nullable=True),
         _text("created_at"),
         _belongs("audit_events", "person_id", "people"),
+        _belongs("audit_events", "post_id", "posts"),
         _belongs("audit_events", "draft_id", "drafts"),
     )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from playwright.sync_api import Browser, sync_playwright
 from starlette.types import ASGIApp
 
 from app.catalog import Card
@@ -23,6 +24,7 @@ from app.web.gate import Gate
 from app.web.paths import FILES, MOUNTS
 from app.web.server import listen
 from storage.store import Store
+from tests.app.web.visits import CHROMIUM, ON_LEAVING, Visit
 
 QUANTILES = tuple(percent / 100 for percent in range(101))
 POLICY = Card("policy", "policy", Path("p.gguf"), "a" * 64, 1, 1, 4096, "测试模型", "test model", "reward")
@@ -71,13 +73,16 @@ def desk_of(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
     with ExitStack() as running:
 
         def start(
-            parts: dict[str, str] | None = None, hold: Hold | None = None, engine: ScriptedEngine | None = None
+            parts: dict[str, str] | None = None,
+            hold: Hold | None = None,
+            engine: ScriptedEngine | None = None,
+            candidates: int = 1,
         ) -> Desk:
             from app.web.app import build_app
 
             store = Store.open(tmp_path / "data")
             running.callback(store.close)
-            engine = engine or ScriptedEngine(parts, gate=hold)
+            engine = engine or ScriptedEngine(parts, gate=hold, candidates=candidates)
             drafter = Drafter(store, engine, POLICY, Scorer(engine, REWARD))
             running.callback(drafter.close)
             # In a thread of its own, as the desk does it: the browser driver runs an event loop in this one.
@@ -88,3 +93,28 @@ def desk_of(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
             return Desk(served.url, store, drafter, tmp_path / "data", served.close)
 
         yield start
+
+
+# By the module: as long as the driver runs, its event loop is that of the whole process.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit_to(browser: Browser) -> Iterator[object]:
+    visits: list[Visit] = []
+
+    def visit(url: str) -> Visit:
+        visits.append(Visit(browser, url))
+        return visits[-1]
+
+    yield visit
+    for each in visits:
+        each.context.close()
+    assert [each.strangers() for each in visits] == [[] for _ in visits]
+    complaints = [line for each in visits for line in each.complaints if not line.startswith(ON_LEAVING)]
+    assert complaints == []

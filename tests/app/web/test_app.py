@@ -167,7 +167,7 @@ def test_what_looks_like_a_file_is_text_and_no_file_is_copied_or_fetched(desk_of
         sys.addaudithook(hook)
         for path in ("/etc/hostname", f"http://{address}/x"):
             file = {"path": path, "meta": {"_type": "gradio.FileData"}}
-            assert "process_completed" in call(desk, "/zh/draft", "start", ["甲", "", file, ""])
+            assert "process_completed" in call(desk, "/zh/draft", "start", ["甲", "", "1", "", "", file])
             call(desk, "/zh/draft", "save", ["甲", file, file, file, file, file, file, file])
         hooked = False
         listener.settimeout(0)

@@ -12,6 +12,7 @@ import pytest
 from app.chain import Response, messages, render
 from storage.export import export_sft
 from storage.store import Store
+from tests.drafts import start_draft
 from training.data.records import Dialogue, Record
 from training.data.sources import SOURCES, Malformed, read_generic_answers
 
@@ -122,11 +123,11 @@ def test_what_the_desk_exports_comes_back_as_it_was_approved(tmp_path):
     long_line = "没有标题的信，" * 10
     for title, description in (("最近很累", "每天加班到很晚。\n不知道为了什么。"), ("", f"{long_line}\n<就这样>")):
         post = store.add_post(title, description, author.id)
-        draft = store.start_draft(post.id, author.id, model_name="m", model_sha256="0" * 64, sampling={}, seed=7)
+        draft = start_draft(store, post.id, author.id)
         draft = store.finish_draft(draft.id, "done", response.parts(), timings={})
         revision = store.save_revision(draft.id, 0, author.id, response)
-        store.submit(draft.id, 1, author.id)
-        store.decide(draft.id, 1, revision.text_sha256, reviewer.id, "approve", "")
+        store.reviewing.submit(draft.id, 1, author.id)
+        store.reviewing.decide(draft.id, 1, revision.text_sha256, reviewer.id, "approve", "")
     export_sft(store, tmp_path / "desk.jsonl")
     store.close()
     titled, untitled = read("desk", tmp_path / "desk.jsonl")

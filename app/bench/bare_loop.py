@@ -1,7 +1,7 @@
 """The yardstick of `bench`: the least Python around llama.cpp that reads a prompt and samples tokens.
 
 Same model, context settings, threads and draws as our engine, but no tags, no text, no events and no way to stop: what
-our engine's decode speed is compared with. A process of its own, like the engine: `python -m app.bare_loop POLICY
+our engine's decode speed is compared with. A process of its own, like the engine: `python -m app.bench.bare_loop POLICY
 CONTEXT_TOKENS`, one JSON request a line, one JSON answer a line.
 """
 
@@ -21,7 +21,10 @@ from app.engine.protocol import Sampling
 
 
 def main() -> None:
-    """Answer {"prompt": [[text, special], ...], "tokens": N, "seed": S} with {"decode_s": ...} until stdin ends."""
+    """Answer {"prompt": [[text, special], ...], "tokens": N, "seed": S} with {"ids": [...], "decode_s": ...}.
+
+    The ids are those of the prompt, so that a peer can be given the same ones.
+    """
     path = Path(sys.argv[1])
     model = load_model(path, lambda: None)
     params = L.llama_context_default_params()
@@ -34,7 +37,7 @@ def main() -> None:
         request = json.loads(line)
         ids = [token for text, special in request["prompt"] for token in vocab.tokens(text, special=special)]
         decode_s = run(context, vocab, ids, request["tokens"], Sampling(request["seed"]))
-        sys.stdout.write(json.dumps({"decode_s": decode_s}) + "\n")
+        sys.stdout.write(json.dumps({"ids": ids, "decode_s": decode_s}) + "\n")
         sys.stdout.flush()
 
 

@@ -5,14 +5,8 @@ Not a test: nothing here fails for being slow. Every figure says how it was got.
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
-import os
-import platform
-import random
 import re
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,46 +14,27 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from app.bench.figures import POST_CHARS, ROOT, Figure, Tell, bare, figure, finished, loop, machine, model, posts
 from app.catalog import Card
-from app.chain import prompt_pieces
-from app.doctor import processor_name
-from app.drafting import compose
-from app.engine.llama import LlamaEngine, child_environment
+from app.composing import compose
+from app.engine.llama import LlamaEngine
 from app.engine.protocol import Delta, Event, Finished, Reading, Sampling
 from app.errors import DeskError
 from app.models import choose, start_local
 from app.scoring import Scorer
 from app.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[1]
 RUNS = 5
 STOP_ATTEMPTS = 20
 DRAFTS = 15
 """More than the other runs: a small model writes one in a seventh of a second."""
-POST_CHARS = 600
 SCORED_PAIRS = 256
-
-SENTENCES = (
-    "最近我总是很晚才睡着。",
-    "白天上班的时候也没有精神。",
-    "我和家里人吵了一架，谁也不肯先开口。",
-    "朋友都说我想得太多，可是我停不下来。",
-    "考试的结果出来以后，我一个人在房间里坐了很久。",
-    "我不知道该不该继续这份工作。",
-    "有时候觉得自己什么都做不好。",
-    "其实我只是想有个人听我说说话。",
-    "他说的那句话我一直记在心里。",
-    "我很怕让父母失望。",
-)
-
-Tell = Callable[[str], None]
 
 
 def measure(settings: Settings, tell: Tell) -> dict[str, Any]:
@@ -82,42 +57,7 @@ def measure(settings: Settings, tell: Tell) -> dict[str, Any]:
     return report
 
 
-def figure(runs: Sequence[float], unit: str, how: str) -> dict[str, Any]:
-    """One figure: the median of its runs."""
-    return {"value": statistics.median(runs), "unit": unit, "runs": list(runs), "how": how}
-
-
-def machine() -> dict[str, Any]:
-    """What the figures depend on beside the code."""
-    libraries = ("llama-cpp-python", "gradio", "numpy", "sqlalchemy")
-    return {
-        "processor": processor_name(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in libraries},
-        "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-    }
-
-
-def model(card: Card) -> dict[str, Any]:
-    """Which file it was."""
-    return {"name": card.name, "file": card.path.name, "sha256": card.sha256, "size_bytes": card.size_bytes}
-
-
-def posts(chars: int, seed: int = 0) -> Iterator[str]:
-    """Made-up posts of about that length, no two alike from their first sentence on."""
-    draw = random.Random(seed)
-    number = 0
-    while True:
-        number += 1
-        text = f"这是第{number}封信。"
-        while len(text) < chars:
-            text += draw.choice(SENTENCES)
-        yield text
-
-
-def start_figures(settings: Settings, policy: Card, reward: Card) -> dict[str, Any]:
+def start_figures(settings: Settings, policy: Card, reward: Card) -> dict[str, Figure]:
     """From the command to the page."""
     imports = [import_s("app.web.app") for _ in range(RUNS)]
     answers, paints, memory = zip(*(first_paint(settings, policy) for _ in range(RUNS)), strict=True)
@@ -185,17 +125,17 @@ def wait_for_page(url: str, desk: subprocess.Popen[bytes]) -> tuple[float, float
     raise DeskError("internal")
 
 
-def engine_figures(settings: Settings, policy: Card, reward: Card) -> dict[str, Any]:
+def engine_figures(settings: Settings, policy: Card, reward: Card) -> dict[str, Figure]:
     """Drafting and scoring, on the engine the desk uses."""
     ready = []
     for _ in range(RUNS):
         began = time.perf_counter()
-        with closing(start_local(policy, reward)) as engine:
+        with closing(start_local(policy, reward, settings.candidates)) as engine:
             while engine.status().state == "starting":
                 time.sleep(0.002)
             ready.append(time.perf_counter() - began)
     figures = {"engine_ready": figure(ready, "s", "from its construction to both models loaded, file cache warm")}
-    with closing(start_local(policy, reward)) as engine:
+    with closing(start_local(policy, reward, settings.candidates)) as engine:
         figures |= draft_figures(engine, policy)
         figures |= stop_figures(engine)
         figures |= score_figures(engine, reward)
@@ -209,55 +149,30 @@ def engine_figures(settings: Settings, policy: Card, reward: Card) -> dict[str, 
     return figures
 
 
-def draft_figures(engine: LlamaEngine, policy: Card) -> dict[str, Any]:
+def draft_figures(engine: LlamaEngine, policy: Card) -> dict[str, Figure]:
     """Whole drafts through our engine, each beside a bare loop that writes as many tokens after the same prompt."""
-    first, ours, bare = [], [], []
-    with bare_loop(policy) as run_bare:
+    first, ours, theirs = [], [], []
+    with loop("app.bench.bare_loop", policy) as ask:
         for number, post in zip(range(DRAFTS + 1), posts(POST_CHARS), strict=False):
             sampling = Sampling(seed=number)
             done = finished(compose(engine, post, sampling))
-            bare_s = run_bare(post, done.decode_tokens, number)
+            bare_s = bare(ask, post, done.decode_tokens, number)["decode_s"]
             if number:  # the first pair warms both up
                 first.append(done.first_token_s)
                 ours.append(done.decode_tokens / done.decode_s)
-                bare.append(done.decode_tokens / bare_s)
-    ratios = [one / other for one, other in zip(ours, bare, strict=True)]
+                theirs.append(done.decode_tokens / bare_s)
+    ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
     return {
         "first_token": figure(first, "s", f"new post of {POST_CHARS} characters, system prompt already read"),
         "decode": figure(ours, "tokens/s", "whole drafts, sampled tokens over the time from the first to the end"),
-        "decode_bare": figure(bare, "tokens/s", "app/bare_loop.py: same prompt, draws, threads and number of tokens"),
+        "decode_bare": figure(
+            theirs, "tokens/s", "app/bench/bare_loop.py: same prompt, draws, threads and number of tokens"
+        ),
         "decode_ratio": figure(ratios, "of bare", "decode / decode_bare, run by run, the two in turn"),
     }
 
 
-@contextmanager
-def bare_loop(policy: Card) -> Iterator[Callable[[str, int, int], float]]:
-    """A bare loop in a process of its own, with the engine's environment."""
-    command = [sys.executable, "-m", "app.bare_loop", str(policy.path), str(policy.context_tokens)]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=child_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as loop:
-        assert loop.stdin and loop.stdout
-        requests, answers = loop.stdin, loop.stdout
-
-        def run(post: str, tokens: int, seed: int) -> float:
-            prompt = [[piece.text, piece.special] for piece in prompt_pieces(post)]
-            requests.write(json.dumps({"prompt": prompt, "tokens": tokens, "seed": seed}) + "\n")
-            requests.flush()
-            return float(json.loads(answers.readline())["decode_s"])
-
-        yield run
-        requests.close()
-
-
-def finished(events: Iterator[Event]) -> Finished:
-    """The last event of a generation."""
-    (last,) = deque(events, maxlen=1)
-    assert isinstance(last, Finished)
-    return last
-
-
-def stop_figures(engine: LlamaEngine) -> dict[str, Any]:
+def stop_figures(engine: LlamaEngine) -> dict[str, Figure]:
     """How long a stop takes to be obeyed."""
     new_posts = posts(POST_CHARS, seed=1)
     in_prompt = [stop_s(engine, new_posts, Reading) for _ in range(RUNS)]
@@ -286,7 +201,7 @@ def stop_s(engine: LlamaEngine, new_posts: Iterator[str], kind: type[Event]) -> 
     raise TimeoutError(f"{STOP_ATTEMPTS} drafts were whole before a stop reached them; let the machine rest.")
 
 
-def score_figures(engine: LlamaEngine, reward: Card) -> dict[str, Any]:
+def score_figures(engine: LlamaEngine, reward: Card) -> dict[str, Figure]:
     """Pairs a minute."""
     scorer = Scorer(engine, reward)
     runs = []

@@ -1,0 +1,46 @@
+"""English: notes beside layers and answer. The keys are those of zh_notes.py; never a verdict on who wrote."""
+
+TEXT = {
+    # Evidence
+    "evidence_found": "Behind this in the post: {quotes}",
+    "evidence_none": "No words of this sentence were found in the post; it may be a guess, or said in other words.",
+    "evidence_misquoted": "The quoted words do not stand in the post like this; please compare.",
+    # The list
+    "notes_label": "Places in the answer to look at again",
+    "notes_must": "mend before submitting",
+    "notes_drop": "Put this note away",
+    "notes_reasons": "Where the score comes from",
+    # Seen in the answer
+    "lint_method": "A way to hurt oneself or die is named. It can harm someone in crisis; take it out and ask about safety now.",
+    "lint_hopelessness": "This may read as agreeing with death, or that nothing is left. Say that you hear the pain instead.",
+    "lint_missing_question": "The post holds signals of danger and the answer does not ask. Asking does not raise the danger; ask about safety or thoughts of dying.",
+    "lint_missing_line": "The post holds signals of danger and the answer gives no number to call. Add a verified help line.",
+    "lint_unverified_number": "This number is not among the verified help lines. A dead number can cost help; check it or use a verified one.",
+    "lint_medication_change": "This speaks of taking, stopping or changing medication. A physician decides that; suggest taking the question there.",
+    "lint_diagnosis": "This reads like a diagnosis, which only a physician can give. Describe the trouble, and suggest a physician if needed.",
+    "lint_secrecy": "This promises full secrecy, or asks for it. In danger that keeps help away; name the exceptions.",
+    "lint_contact": "Private contact, a meeting or money is mentioned. It crosses the bounds of help; use your centre's channels.",
+    "lint_blame": "This may read as blame, or as making the trouble small. It gets harder to speak; acknowledge first that it is hard.",
+    "lint_medication": "The post does not mention this medicine. A reader may go and take it; leave it out and medication to physicians.",
+    "lint_promise": "This reads like a promise. Nobody can guarantee how it ends; offer company, or one small step for now.",
+    "lint_persona": "This speaks as one who lived it, a professional or a machine. The reader cannot check that; respond to the post instead.",
+    "lint_wrong_person": "This sounds like the writer of the post speaking. The reader may wonder who speaks; turn “I” into “you”.",
+    "lint_invented_number": "This number is not in the post. A wrong one feels like not being heard; check it, or say it without.",
+    "lint_invented_source": "A study, a known name or a book is cited that is not in the post. It is hard to check; verify it or leave it out.",
+    "lint_invented_name": "This name or place is not in the post. A wrong one makes it somebody else's letter; check it or leave it out.",
+    "lint_preaching": "This reads like a lesson or a row of demands. The reader may feel pushed; try the tone of thinking together.",
+    "lint_opener": "This is a common first sentence. It may not feel written for the reader; begin with a detail of the post.",
+    "lint_list": "There are list items or layout marks. It reads like a manual; keep the one or two that matter, in running words.",
+    "lint_echo": "This passage has the post's own words. Repeating is not yet understanding; say in your words what you heard.",
+    "lint_repetition": "This is close to an earlier sentence. The reader may feel it stands still; join them or go one step on.",
+    # Reasons of a score
+    "reason_about": "The score says how close answer and post are to the model; it does not say whether the answer helps.",
+    "reason_raises": "With this sentence the score is about {points} percentile points higher.",
+    "reason_lowers": "With this sentence the score is about {points} percentile points lower; it may still be the one that matters.",
+    "reason_even": "No single sentence moves the score much.",
+    "flag_echo": "About {share} % of the characters repeat the post, more than in most human answers; that raises the score. Use more words of your own.",
+    "flag_short": "Shorter than most human answers ({low} to {high} characters). That is no fault; see whether something is left unanswered.",
+    "flag_long": "Longer than most human answers ({low} to {high} characters). Long letters are hard to read in distress; see what can go.",
+    "flag_few_sentences": "There are too few sentences to tell what each does to the score.",
+    "flag_not_chinese": "The score compares with Chinese answers, and this one is mostly not Chinese: take it loosely. Length and echo were not judged.",
+}
