@@ -99,7 +99,12 @@ class CompletionServer:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:  # gone before it had asked
+                    self.close_connection = True
+                    return
+                request = json.loads(body)
                 server.requests.append(request | {"path": self.path})
                 server.headers.append(dict(self.headers))
                 reply = server.play(request)
