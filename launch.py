@@ -100,8 +100,8 @@ TEXT = {
         "The environment is ready, starting the desk (usually within 3 seconds)",
     ),
     "testing": (
-        "环境就绪，运行测试（双核电脑约 5 分钟）",
-        "The environment is ready, running the tests (about 5 minutes on 2 cores)",
+        "环境就绪，运行测试（双核电脑约 16 分钟）",
+        "The environment is ready, running the tests (about 16 minutes on 2 cores)",
     ),
 }
 
