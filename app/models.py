@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from app.catalog import Card, load_cards, policy_card, reward_card, verify
 from app.engine.llama import LlamaEngine
@@ -38,13 +39,13 @@ def start(settings: Settings, policy: Card, reward: Card | None) -> Engine:
         DeskError: engine_url_refused, engine_key_refused.
     """
     if not settings.engine_url:
-        return start_local(policy, reward, settings.candidates)
+        return start_local(policy, reward, settings.candidates, settings.data_dir / "cache")
     key = settings.engine_key.get_secret_value() if settings.engine_key else None
     scorer = LlamaEngine(None, reward.path, reward_sha256=reward.sha256) if reward else None
     return RemoteEngine(settings.engine_url, settings.engine_model, key, scorer, candidates=settings.candidates)
 
 
-def start_local(policy: Card, reward: Card | None, candidates: int) -> LlamaEngine:
+def start_local(policy: Card, reward: Card | None, candidates: int, cache: Path | None = None) -> LlamaEngine:
     """The engine over verified models; it checks their sums again whenever it starts its process anew."""
     return LlamaEngine(
         policy.path,
@@ -53,4 +54,5 @@ def start_local(policy: Card, reward: Card | None, candidates: int) -> LlamaEngi
         candidates,
         policy_sha256=policy.sha256,
         reward_sha256=reward.sha256 if reward else None,
+        cache=cache,
     )

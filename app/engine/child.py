@@ -1,7 +1,7 @@
 """The engine process, JSON lines on its standard streams.
 
-`python -m app.engine.child CONTEXT_TOKENS CANDIDATES POLICY SHA256 REWARD SHA256`; "" for no policy, for no reward
-model, or for a hash not to check.
+`python -m app.engine.child CONTEXT_TOKENS CANDIDATES POLICY SHA256 REWARD SHA256 CACHE`; "" for no policy, for no
+reward model, for a hash not to check, or for keeping nothing on disk.
 llama.cpp aborts the process on a bad file or a full cache; here that costs a message and a fresh child, not the page.
 It ends when its standard input closes. It writes no text to any stream but the pipe to its parent, and no core file.
 """
@@ -37,12 +37,13 @@ def main() -> None:
         out.flush()
 
     try:
-        context_tokens, candidates, policy, policy_sha256, reward, reward_sha256 = sys.argv[1:]
+        context_tokens, candidates, policy, policy_sha256, reward, reward_sha256, cache = sys.argv[1:]
         for path, sha256 in ((policy, policy_sha256), (reward, reward_sha256)):
             if path:
                 check(Path(path), sha256)
         writes, scores = (Path(path) if path else None for path in (policy, reward))
-        serve(emit, writes, scores, int(context_tokens), int(candidates))
+        kept = (Path(cache), policy_sha256) if cache and policy_sha256 else None
+        serve(emit, writes, scores, int(context_tokens), int(candidates), kept)
     except DeskError as error:
         emit(error_message(error))
     except Exception as error:
@@ -67,9 +68,16 @@ def check(path: Path, sha256: str) -> None:
 
 
 def serve(
-    emit: Callable[[wire.Message], None], policy: Path | None, reward: Path | None, context_tokens: int, candidates: int
+    emit: Callable[[wire.Message], None],
+    policy: Path | None,
+    reward: Path | None,
+    context_tokens: int,
+    candidates: int,
+    kept: tuple[Path, str] | None = None,
 ) -> None:
     """Answer requests for ever; returns only by an exception.
+
+    `kept` is the folder for what the policy has read of the system prompt, and the hash of its file.
 
     Raises:
         DeskError: model_unreadable if llama.cpp refuses a model.
@@ -77,6 +85,7 @@ def serve(
     # Only now, because loading the library takes longer than finding that a file is no model.
     from app.engine.decode import Writer
     from app.engine.embed import Encoder
+    from app.engine.lead import LeadFile
     from app.engine.native import StopSwitch, load_model
 
     switch = StopSwitch()
@@ -84,7 +93,10 @@ def serve(
     threading.Thread(target=listen, args=(sys.stdin.buffer, requests, switch.pull), daemon=True).start()
 
     loading = at_intervals(LOADING_INTERVAL_S, lambda: emit({"event": "loading"}))
-    writer = Writer(load_model(policy, loading), policy.name, context_tokens, candidates, switch) if policy else None
+    writer = None
+    if policy:
+        lead = LeadFile(*kept) if kept else None
+        writer = Writer(load_model(policy, loading), policy.name, context_tokens, candidates, switch, lead)
     encoder = Encoder(load_model(reward, loading), reward.name) if reward else None
     emit({"event": "ready"})
 

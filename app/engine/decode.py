@@ -16,10 +16,12 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 
 import llama_cpp.llama_cpp as L
 
 from app.chain import Piece
+from app.engine.lead import LeadFile
 from app.engine.native import StopSwitch, Vocab, new_context, thread_count, writing_threads
 from app.engine.protocol import Closed, Delta, Event, Finished, Reading, Sampling, Script, Section
 from app.errors import DeskError
@@ -95,9 +97,18 @@ class Writer:
         context_tokens: prompt and script of one candidate together.
         candidates: the most that are written in step, at most `MAX_CANDIDATES`.
         switch: ends a generation from another thread.
+        lead: where the system prompt is kept, read.
     """
 
-    def __init__(self, model: int, file: str, context_tokens: int, candidates: int, switch: StopSwitch):
+    def __init__(
+        self,
+        model: int,
+        file: str,
+        context_tokens: int,
+        candidates: int,
+        switch: StopSwitch,
+        lead: LeadFile | None = None,
+    ):
         self.vocab = Vocab(model)
         self._context_tokens = min(context_tokens, L.llama_model_n_ctx_train(model))
         self._switch = switch
@@ -117,7 +128,10 @@ class Writer:
         for row in range(BATCH_TOKENS):
             self._batch.n_seq_id[row] = 1
         self._prompt = _Sequence(0)
+        self._lead = lead or LeadFile(None, "")
         self._kept: list[int] = []
+        self._edges = [0]
+        """Where the batches of `_kept` met."""
         self._pieces = self.vocab.pieces()
         self._banned: list[int] = []
         self._banned_first: list[int] = []
@@ -136,10 +150,10 @@ class Writer:
         """
         clock = _Clock(time.perf_counter())
         steps = _steps(script)
-        prompt_ids = self._prompt_ids(prompt, steps)
+        prompt_ids, lead = self._prompt_ids(prompt, steps)
         stopped = False
         try:
-            yield from self._read(prompt_ids)
+            yield from self._read(prompt_ids, lead, to_write=True)
             clock.read = time.perf_counter()
             # The forced text between two sections is a few tokens: as quick as one, and as slow to wake threads for.
             L.llama_set_n_threads(self._context, self._writing_threads, self._writing_threads)
@@ -150,46 +164,60 @@ class Writer:
 
     def read_ahead(self, prompt: Sequence[Piece]) -> Iterator[Reading]:
         """Read as much of a prompt as `write` can reuse; ends early when stopped, or where the prompt is too long."""
-        ids = [token for piece in prompt for token in self.vocab.tokens(piece.text, special=piece.special)]
-        whole = len(ids) // BATCH_TOKENS * BATCH_TOKENS
+        ids, lead, _ = self._ids(prompt)
+        whole = max(edge for edge in _edges(lead, self._context_tokens) if edge <= len(ids))
         with suppress(_Stopped):
-            yield from self._read(ids[: min(whole, self._context_tokens // BATCH_TOKENS * BATCH_TOKENS)])
+            yield from self._read(ids[:whole], lead, to_write=False)
 
-    def _prompt_ids(self, prompt: Sequence[Piece], steps: Sequence[tuple[str, Section]]) -> list[int]:
-        """Token ids of the prompt and of the text forced before the first section."""
+    def _ids(self, prompt: Sequence[Piece]) -> tuple[list[int], int, int]:
+        """Token ids of a prompt; how many stand before the post; and how many are the post's."""
         ids: list[int] = []
-        post_tokens = 0
+        lead = post_tokens = 0
         for piece in prompt:
             read = self.vocab.tokens(piece.text, special=piece.special)
             if not piece.special:
                 assert not any(map(self.vocab.is_control, read)), "a control token in text that is not ours"
+                lead = lead or len(ids)
                 post_tokens += len(read)
             ids += read
+        return ids, lead, post_tokens
+
+    def _prompt_ids(self, prompt: Sequence[Piece], steps: Sequence[tuple[str, Section]]) -> tuple[list[int], int]:
+        """Token ids of the prompt and of the text forced before the first section; how many stand before the post."""
+        ids, lead, post_tokens = self._ids(prompt)
         forced = [self.vocab.tokens(text, special=True) for text, _ in steps]
         room = sum(map(len, forced)) + sum(s.max_tokens + GRACE_TOKENS + TAIL_TOKENS for _, s in steps)
         limit = self._context_tokens - room - (len(ids) - post_tokens)
         if post_tokens > limit:
             raise DeskError("post_too_long", tokens=post_tokens, limit=max(0, limit))
-        return ids + (forced[0] if forced else [])
+        return ids + (forced[0] if forced else []), lead
 
-    def _read(self, ids: list[int]) -> Iterator[Reading]:
-        """Prefill sequence 0, reusing what an earlier prompt shares.
+    def _read(self, ids: list[int], lead: int, *, to_write: bool) -> Iterator[Reading]:
+        """Prefill sequence 0, reusing what an earlier prompt shares, or the system prompt from its file.
 
         Only whole batches are reused: a token read in a batch of another shape differs in its last bits, and the same
-        seed would no longer write the same text.
+        seed would no longer write the same text. What stands before the post, `lead` tokens, ends a batch, so that it
+        serves every post.
         """
         L.llama_set_n_threads(self._context, self._writing_threads, thread_count())
-        start = _shared(self._kept, ids) // BATCH_TOKENS * BATCH_TOKENS
-        if start == len(ids) and start:
-            start -= BATCH_TOKENS  # the logits behind the last token are wanted, and a batch makes them
+        edges = _edges(lead, len(ids))
+        shared = _shared(self._kept, ids)
+        # Who writes wants the logits behind the last token, and a batch makes them.
+        most = min(shared, len(ids) - to_write)
+        start = max((edge for edge in edges if edge in self._edges and edge <= most), default=0)
         self._roll_back(self._prompt, start)
+        if start < lead <= len(ids) - to_write and self._lead.load(self._context, ids[:lead]):
+            start = self._prompt.position = lead
         self._kept = ids[:start]
+        self._edges = [edge for edge in edges if edge <= start]
         yield Reading(start, len(ids))
-        for begin in range(start, len(ids), BATCH_TOKENS):
-            chunk = ids[begin : begin + BATCH_TOKENS]
-            self._feed([(self._prompt, chunk)])
-            self._kept += chunk
-            yield Reading(begin + len(chunk), len(ids))
+        for begin, end in pairwise(edges[edges.index(start) :]):
+            self._feed([(self._prompt, ids[begin:end])])
+            self._kept = ids[:end]
+            self._edges.append(end)
+            if end == lead:
+                self._lead.save(self._context, self._kept)
+            yield Reading(end, len(ids))
 
     def _write(
         self, steps: Sequence[tuple[str, Section]], samplings: Sequence[Sampling], clock: _Clock
@@ -349,6 +377,12 @@ def _steps(script: Script) -> list[tuple[str, Section]]:
             steps.append((forced, item))
             forced = ""
     return steps
+
+
+def _edges(lead: int, length: int) -> list[int]:
+    """Where the batches of a prompt begin and end: within the first `lead` tokens, and behind them."""
+    inner = range(0, min(lead, length), BATCH_TOKENS)
+    return [*inner, *range(min(lead, length), length, BATCH_TOKENS), length] if length else [0]
 
 
 def _shared(left: Sequence[int], right: Sequence[int]) -> int:

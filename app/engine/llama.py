@@ -110,6 +110,7 @@ class LlamaEngine:
         stop_patience_s: the same, once a generation was told to stop.
         policy_sha256: what the file must hash to, at every start of a child; another is model_changed. None: any.
         reward_sha256: as `policy_sha256`.
+        cache: folder for what the policy has read of the system prompt; None, or no hash of it, keeps nothing.
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class LlamaEngine:
         *,
         policy_sha256: str | None = None,
         reward_sha256: str | None = None,
+        cache: Path | None = None,
     ):
         self._arguments = [
             str(context_tokens),
@@ -131,6 +133,7 @@ class LlamaEngine:
             policy_sha256 or "",
             str(reward.resolve()) if reward else "",
             reward_sha256 or "",
+            str(cache.resolve()) if cache else "",
         ]
         self.candidates = candidates
         self._patience_s = patience_s

@@ -14,7 +14,7 @@ from tests.app.engine.drafts import POST
 
 def start_child(policy: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "app.engine.child", "4096", "2", str(policy), "", "", ""],
+        [sys.executable, "-m", "app.engine.child", "4096", "2", str(policy), "", "", "", ""],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from app.chain import TAGS, parse, prompt_pieces
 from app.engine import native
 from app.engine.decode import GRACE_TOKENS, PLACEHOLDER, Writer
+from app.engine.lead import LeadFile
 from app.engine.native import StopSwitch, load_model
 from app.engine.protocol import Closed, Finished, Reading, Sampling, Section
 from tests.app.engine.drafts import POST, by_candidate, parts, response_script, written
@@ -46,8 +48,14 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
 
 
-def writer_of(path: Path) -> RecordingWriter:
-    return RecordingWriter(load_model(path, lambda: None), path.name, 4096, 4, StopSwitch())
+def writer_of(path: Path, lead: LeadFile | None = None) -> RecordingWriter:
+    return RecordingWriter(load_model(path, lambda: None), path.name, 4096, 4, StopSwitch(), lead)
+
+
+def lead_of(writer: Writer) -> int:
+    """Tokens before the post."""
+    ahead = itertools.takewhile(lambda piece: piece.special, prompt_pieces(POST))
+    return sum(len(writer.vocab.tokens(piece.text, special=True)) for piece in ahead)
 
 
 def write_one(tmp_path: Path, successors: Mapping[bytes, bytes], max_tokens: int = 6) -> tuple[str, bool, int]:
@@ -163,19 +171,54 @@ def test_reading_ahead_saves_reading_and_changes_no_text(policy: Path) -> None:
     writer = writer_of(policy)
     list(writer.read_ahead(prompt_pieces(post)))
     first, *events = writer.write(prompt_pieces(post), response_script(), [Sampling(3)])
-    assert isinstance(first, Reading) and first.done_tokens == first.total_tokens // 256 * 256 > 0
+    lead = lead_of(writer)
+    assert isinstance(first, Reading) and first.done_tokens == lead + (first.total_tokens - lead) // 256 * 256 > lead
     assert written(events) == expected
 
 
 def test_reading_ahead_stops_where_it_is_told_and_goes_on_from_there(policy: Path) -> None:
     writer = writer_of(policy)
     reading = writer.read_ahead(prompt_pieces(POST * 40))
-    assert [next(reading).done_tokens, next(reading).done_tokens] == [0, 256]
+    first = min(256, lead_of(writer))
+    assert [next(reading).done_tokens, next(reading).done_tokens] == [0, first]
     writer._switch.arm(1)
     writer._switch.pull(1)
     assert list(reading) == []
     writer._switch.arm(2)
-    assert next(writer.read_ahead(prompt_pieces(POST * 40))).done_tokens == 256
+    assert next(writer.read_ahead(prompt_pieces(POST * 40))).done_tokens == first
+
+
+def test_the_system_prompt_serves_every_post(policy: Path) -> None:
+    writer = writer_of(policy)
+    lead = lead_of(writer)
+    assert [*writer.read_ahead(prompt_pieces("短"))][-1].done_tokens == lead
+    first, *events = writer.write(prompt_pieces(POST), response_script(), [Sampling(3)])
+    assert isinstance(first, Reading) and first.done_tokens == lead
+    assert written(events) == written(writer_of(policy).write(prompt_pieces(POST), response_script(), [Sampling(3)]))
+
+
+def test_what_was_read_of_the_system_prompt_is_taken_from_its_file(policy: Path, tmp_path: Path) -> None:
+    def draft(model: str = "a" * 64) -> tuple[int, str]:
+        writer = writer_of(policy, LeadFile(tmp_path, model))
+        first, *events = writer.write(prompt_pieces(POST), response_script(), [Sampling(3)])
+        assert isinstance(first, Reading)
+        return first.done_tokens, written(events)
+
+    (_, expected), (kept,) = draft(), tmp_path.iterdir()
+    assert draft() == (lead_of(writer_of(policy)), expected)
+    # A file that is cut short is thrown away and made anew; another model has one of its own.
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[: len(whole) // 2])
+    assert draft() == (0, expected)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [whole]
+    assert draft("b" * 64) == (0, expected)
+    assert len([*tmp_path.iterdir()]) == 2
+
+
+def test_a_folder_that_cannot_be_written_costs_no_draft(policy: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    writer = writer_of(policy, LeadFile(tmp_path / "file" / "cache", "a" * 64))
+    assert parts(writer.write(prompt_pieces(POST), response_script(), [Sampling(3)]))["answer"]
 
 
 def test_reading_ahead_of_a_post_beyond_the_context_ends_quietly(policy: Path) -> None:
