@@ -54,7 +54,7 @@ class LeadFile:
         fresh = path.with_suffix(f".{os.getpid()}")
         # Without it a draft begins a little later: a full disk or a folder that cannot be written stops nothing.
         with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(exist_ok=True)  # in a data folder that there is: this one is not what makes it
             tokens = (L.llama_token * len(ids))(*ids)
             if L.llama_state_seq_save_file(context, os.fsencode(fresh), 0, tokens, len(ids)):
                 for old in path.parent.glob(f"{self._model[:16]}-*"):
