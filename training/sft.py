@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from datasets import Dataset
@@ -49,7 +49,10 @@ def examples(
     chains: list[SeedChain],
     approved: list[Conversation] | None = None,
 ) -> list[Conversation]:
-    """The training set, shuffled: rule-made chains of `pairs`, `chains` as often as the recipe says, and `approved`.
+    """The training set: rule-made chains of `pairs`, `chains` as often as the recipe says, and `approved`.
+
+    In random order by whole batches, each of like lengths: chains by hand are twice as long as those by rule, and in
+    mixed batches half of the work would be padding.
 
     What is longer than the recipe's `length` is left out: cut, it would lose its closing tags and teach an unfinished
     format.
@@ -61,11 +64,21 @@ def examples(
     rng = random.Random(seed)
     chosen = rng.sample(pairs, min(len(pairs), settings.examples * 2))
     by_rule = filter(fits, (conversation(pair.post, weak_chain(pair)) for pair in chosen))
-    by_hand = filter(fits, (conversation(chain.post, chain.response) for chain in chains))
+    by_hand = filter(fits, (conversation(item.post, item.response) for item in chains))
     by_people = filter(fits, approved or [])
     rows = [*islice(by_rule, settings.examples), *settings.seed_chains * list(by_hand), *by_people]
     rng.shuffle(rows)
-    return rows
+    # By steps of length: exactly sorted, the copies of a chain would share a batch.
+    rows.sort(key=lambda row: _chars(row) // 100)
+    batches = [rows[start : start + settings.batch] for start in range(0, len(rows), settings.batch)]
+    # The one that may be short stays last, or those behind it would be cut elsewhere.
+    *whole, last = batches or [[]]
+    rng.shuffle(whole)
+    return [*chain.from_iterable(whole), *last]
+
+
+def _chars(item: Conversation) -> int:
+    return sum(len(message["content"]) for message in item["messages"])
 
 
 def approved_chains(path: Path) -> list[Conversation]:
@@ -100,8 +113,8 @@ def sft_config(recipe: Recipe, out: Path) -> SFTConfig:
         learning_rate=settings.learning_rate,
         lr_scheduler_type="linear",
         warmup_steps=0.05,
-        # Chains by hand are twice as long as those by rule; in mixed batches half of the work would be padding.
-        train_sampling_strategy="group_by_length",
+        # `examples` has put them in order.
+        train_sampling_strategy="sequential",
         max_length=settings.length,
         assistant_only_loss=True,
         activation_checkpointing=recipe.model.activation_checkpointing,
@@ -118,7 +131,7 @@ def sft(recipe: Recipe, run: Path) -> None:
     settings = recipe.sft
     base = base_model(recipe, run)
     tokenizer = load_tokenizer(base)
-    chinese = [chain for chain in read_seed_chains() if chain.language == "zh"]
+    chinese = [item for item in read_seed_chains() if item.language == "zh"]
     pairs = chain_pairs(run, "train") if settings.examples else []
     approved = approved_chains(Path(settings.approved)) if settings.approved else []
     rows = examples(settings, recipe.seed, tokenizer, pairs, chinese, approved)

@@ -41,6 +41,18 @@ def test_without_hand_written_chains_only_rules_speak(tokenizer):
     assert all("写信人感到焦虑" in row["messages"][-1]["content"] for row in rows)
 
 
+def test_long_chains_share_batches_with_long_ones_and_these_do_not_stand_in_order(tokenizer):
+    pairs = [
+        dataclasses.replace(PAIRS[0], group=f"g{number}", answer="读到你的焦虑。" * (1 + 40 * (number % 4)))
+        for number in range(64)
+    ]
+    rows = examples(SftRecipe(examples=64, seed_chains=0, batch=4, length=10_000), 1, tokenizer, pairs, [])
+    lengths = [len(row["messages"][-1]["content"]) for row in rows]
+    batches = [lengths[start : start + 4] for start in range(0, 64, 4)]
+    assert all(max(batch) - min(batch) < 100 for batch in batches)
+    assert batches != sorted(batches)
+
+
 def test_what_is_too_long_is_left_out_whole(tokenizer):
     lengths = sorted(
         len(tokenizer.apply_chat_template(row["messages"])["input_ids"])
