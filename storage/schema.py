@@ -34,7 +34,7 @@ from app.chain.steer import Aim, Steer
 from storage.errors import StorageError
 from storage.records import Decision, State, Status
 
-HEAD = "0001"
+HEAD = "0005"
 """The newest migration; lets an up-to-date database open without loading Alembic."""
 
 APPEND_ONLY = ("checklists", "revisions", "writers", "stale_saves", "lint_overrides", "reviews", "audit_events")

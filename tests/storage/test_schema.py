@@ -124,7 +124,7 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "next", "{head}"
 
 
 def upgrade():
@@ -136,7 +136,7 @@ def upgrade():
 def with_next_migration(folder: Path, then: str) -> Path:
     scripts = folder / "migrations"
     shutil.copytree(SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0002_next.py").write_text(NEXT.format(then=then))
+    (scripts / "versions" / "next_one.py").write_text(NEXT.format(head=HEAD, then=then))
     return scripts
 
 
@@ -150,7 +150,7 @@ def test_an_older_database_is_copied_and_then_upgraded(tmp_path):
     person = store.person("人")
     store.close()
     database = Database(tmp_path / "data")
-    migrate(database, with_next_migration(tmp_path, "pass"), "0002")
+    migrate(database, with_next_migration(tmp_path, "pass"), "next")
     database.close()
     assert colours(tmp_path / "data" / FILE_NAME)
     (backup,) = (tmp_path / "data" / "backups").iterdir()
@@ -168,7 +168,7 @@ def test_a_migration_that_fails_half_way_leaves_the_database_as_it_was(tmp_path)
     before = (tmp_path / "data" / FILE_NAME).read_bytes()
     database = Database(tmp_path / "data")
     with pytest.raises(ZeroDivisionError):
-        migrate(database, with_next_migration(tmp_path, "1 / 0"), "0002")
+        migrate(database, with_next_migration(tmp_path, "1 / 0"), "next")
     database.close()
     assert (tmp_path / "data" / FILE_NAME).read_bytes() == before
     Store.open(tmp_path / "data").close()

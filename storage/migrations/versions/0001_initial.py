@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from storage.migrations.guards import append_only, refuse
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -54,13 +56,7 @@ def upgrade() -> None:
     _create_reviews()
     _create_audit_events()
     _create_search()
-    append_only = ("checklists", "revisions", "writers", "stale_saves", "lint_overrides", "reviews", "audit_events")
-    for table in append_only:
-        for verb in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
-                f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
+    append_only("checklists", "revisions", "writers", "stale_saves", "lint_overrides", "reviews", "audit_events")
     op.execute(
         "CREATE TRIGGER drafts_writers AFTER INSERT ON drafts BEGIN"
         " INSERT INTO writers (draft_id, person_id) SELECT NEW.id, NEW.author_id UNION SELECT NEW.id, person_id"
@@ -71,10 +67,12 @@ def upgrade() -> None:
         " WHEN NOT EXISTS (SELECT 1 FROM writers WHERE draft_id = NEW.draft_id AND person_id = NEW.person_id)"
         " BEGIN INSERT INTO writers (draft_id, person_id) VALUES (NEW.draft_id, NEW.person_id); END"
     )
-    op.execute(
-        "CREATE TRIGGER reviews_no_own BEFORE INSERT ON reviews"
-        " WHEN EXISTS (SELECT 1 FROM writers WHERE draft_id = NEW.draft_id AND person_id = NEW.reviewer_id)"
-        " BEGIN SELECT RAISE(ABORT, 'the reviewer has a part in the text of this draft'); END"
+    refuse(
+        "reviews_no_own",
+        "INSERT",
+        "reviews",
+        "the reviewer has a part in the text of this draft",
+        "EXISTS (SELECT 1 FROM writers WHERE draft_id = NEW.draft_id AND person_id = NEW.reviewer_id)",
     )
 
 
