@@ -2,8 +2,8 @@
 
 Deviation: copied posts stand among the negatives and the two roles carry different prefixes (`app.chain.scored_post`);
 with the paper's three kinds of negatives and one symmetric encoder, an answer that copies the post would score 1.
-Deviation: beside Eq. 5 (`reward.loss: triplet`) there is a contrastive loss, under which a post's answer also has to
-score above every other answer of the batch.
+Deviation: beside Eq. 5 (`reward.loss: triplet`) there is a contrastive loss: Eq. 5, and in addition a post's answer has
+to score above every other answer of the batch.
 """
 
 from __future__ import annotations
@@ -89,18 +89,32 @@ def reward_loss(settings: RewardRecipe, encoder: SentenceTransformer) -> nn.Modu
     """The loss of a batch of B triplets (q, a, n).
 
     triplet, Eq. 5 of the paper:  mean_i max(0, m - cos(q_i, a_i) + cos(q_i, n_i))
-    contrastive (ours), scale s, d the distance, over all answers and negatives of the batch, and over all its posts:
-    -1/2 mean_i [log softmax_a(-s d(q_i, a))_i + log softmax_q(-s d(q, a_i))_i]
+    contrastive (ours), beside Eq. 5, scale s, d the distance, over all answers and negatives of the batch, and over all
+    its posts:  -1/2 mean_i [log softmax_a(-s d(q_i, a))_i + log softmax_q(-s d(q, a_i))_i]
     """
-    if settings.loss == "triplet":
-        return TripletLoss(encoder, TripletDistanceMetric.COSINE, settings.margin)
-    return MultipleNegativesRankingLoss(
-        encoder,
-        scale=settings.scale,
-        similarity_fct=nearness,
-        directions=("query_to_doc", "doc_to_query"),
-        partition_mode="per_direction",
-    )
+    triplet = TripletLoss(encoder, TripletDistanceMetric.COSINE, settings.margin)
+    return triplet if settings.loss == "triplet" else Contrastive(encoder, settings.scale, triplet)
+
+
+class Contrastive(MultipleNegativesRankingLoss):
+    """The batch's part of the contrastive loss, and Eq. 5 where a post has a negative of its own."""
+
+    def __init__(self, encoder: SentenceTransformer, scale: float, triplet: TripletLoss):
+        super().__init__(
+            encoder,
+            scale=scale,
+            similarity_fct=nearness,
+            directions=("query_to_doc", "doc_to_query"),
+            partition_mode="per_direction",
+        )
+        self.triplet = triplet
+
+    def compute_loss_from_embeddings(self, embeddings: list[Tensor], labels: Tensor) -> Tensor:
+        """Of the vectors (B, H) of posts, answers and, where there are any, negatives."""
+        among_all = super().compute_loss_from_embeddings(embeddings, labels)
+        if len(embeddings) < 3:
+            return among_all
+        return among_all + self.triplet.compute_loss_from_embeddings(embeddings, labels)
 
 
 Batches = dict[tuple[str, ...], list[list[int]]]

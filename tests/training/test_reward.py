@@ -82,8 +82,8 @@ def test_triplet_is_equation_5(body):
     assert loss.compute_loss_from_embeddings(batch, None) == pytest.approx((0 + 0.3 - 0.5 + 1) / 2)
 
 
-def test_contrastive_is_the_mean_of_both_softmaxes(body):
-    loss = reward_loss(RewardRecipe(loss="contrastive", scale=2.0), load_encoder(body, 128))
+def test_contrastive_is_the_mean_of_both_softmaxes_and_equation_5(body):
+    loss = reward_loss(RewardRecipe(loss="contrastive", scale=2.0, margin=0.3), load_encoder(body, 128))
     batch = [vectors(0, 180), vectors(0, 120), vectors(90, 240)]
     # A chord of an angle x is 2 sin(x / 2). Post 1 to answers 1 and 2 and to the negatives: 0, sqrt 3, sqrt 2, sqrt 3;
     # post 2: 2, 1, sqrt 2, 1.
@@ -91,7 +91,13 @@ def test_contrastive_is_the_mean_of_both_softmaxes(body):
     of_posts = [-np.log(np.exp([0, -2 * r3, -2 * r2, -2 * r3]).sum()), -2 - np.log(np.exp([-4, -2, -2 * r2, -2]).sum())]
     of_answers = [-np.log(np.exp([0, -4]).sum()), -2 - np.log(np.exp([-2 * r3, -2]).sum())]
     expected = -(np.mean(of_posts) + np.mean(of_answers)) / 2
-    assert loss.compute_loss_from_embeddings(batch, None) == pytest.approx(expected, abs=1e-5)
+    # Eq. 5: the first answer is right by more than the margin; the second stands at -cos 60, its negative at +cos 60.
+    equation_5 = (0 + 0.3 - 0.5 + 0.5) / 2
+    assert loss.compute_loss_from_embeddings(batch, None) == pytest.approx(expected + equation_5, abs=1e-5)
+    # Without negatives of their own, only the answers compete.
+    pairs = loss.compute_loss_from_embeddings(batch[:2], None)
+    of_pairs = [-np.log(np.exp([0, -2 * r3]).sum()), -2 - np.log(np.exp([-4, -2]).sum())]
+    assert pairs == pytest.approx(-(np.mean(of_pairs) + np.mean(of_answers)) / 2, abs=1e-5)
 
 
 def test_a_copy_is_pushed_away_however_near_it_is():

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from app.chain import Response, messages, render
-from storage.export import export_sft
+from storage.exports.write import export
 from storage.store import Store
+from tests.curated import EDITION, let_leave
 from tests.drafts import start_draft
 from training.data.records import Dialogue, Record
 from training.data.sources import SOURCES, Malformed, read_generic_answers
@@ -128,7 +129,8 @@ def test_what_the_desk_exports_comes_back_as_it_was_approved(tmp_path):
         revision = store.save_revision(draft.id, 0, author.id, response)
         store.reviewing.submit(draft.id, 1, author.id)
         store.reviewing.decide(draft.id, 1, revision.text_sha256, reviewer.id, "approve", "")
-    export_sft(store, tmp_path / "desk.jsonl")
+        let_leave(store, draft.id)
+    export(store, "sft", tmp_path / "desk.jsonl", edition=EDITION)
     store.close()
     titled, untitled = read("desk", tmp_path / "desk.jsonl")
     assert (titled.title, titled.description) == ("最近很累", "每天加班到很晚。\n不知道为了什么。")
