@@ -20,6 +20,7 @@ from typer import TyperException
 from typer.core import TyperGroup
 
 from app.errors import DeskError
+from app.exports_cli import export
 from app.settings import Settings
 from storage.errors import StorageError
 
@@ -67,8 +68,6 @@ cli = typer.Typer(
     rich_markup_mode=None,
     help="Empathy Desk: drafts, scores and reviews replies to long help-seeking posts, on this machine only.",
 )
-exports = typer.Typer(help="Write approved replies as data files.", no_args_is_help=True)
-cli.add_typer(exports, name="export")
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout instead of text for people.")]
 
@@ -162,18 +161,7 @@ def score(
                     print(score_line(words, result), flush=True)
 
 
-@exports.command("sft")
-def export_sft(
-    context: typer.Context,
-    out: Annotated[Path, typer.Option(help="File to write; it appears whole or not at all.")],
-) -> None:
-    """Write the approved replies as training data for SFT."""
-    from storage.export import export_sft as write
-    from storage.store import Store
-
-    with closing(Store.open(context.obj.data_dir, beside_desk=True)) as store:
-        report = write(store, out)
-    tell(words_of(context.obj)("exported", count=report.count, file=out))
+cli.command()(export)
 
 
 @cli.command("import-chains")
@@ -185,7 +173,7 @@ def import_chains(
     from app.importing import import_chains as read
     from storage.store import Store
 
-    with closing(Store.open(context.obj.data_dir, beside_desk=True)) as store:
+    with closing(Store.open(context.obj.data_dir, context.obj.database, beside_desk=True)) as store:
         report = read(store, source)
     tell(words_of(context.obj)("imported", added=report.added, known=report.known))
 

@@ -19,7 +19,7 @@ from app.settings import Settings
 from app.web.server import listen
 from app.web.words import Words
 from storage import search
-from storage.database import FILE_NAME, Database
+from storage.database import FILE_NAME, open_database
 from storage.errors import StorageError
 from storage.migrate import known_version
 
@@ -47,7 +47,7 @@ def examine(settings: Settings, words: Words) -> list[Finding]:
         Finding(state, words(f"doctor_{subject}"), words(f"doctor_{subject}_{state}", **values))
         for state, subject, values in found
     ]
-    findings += [Finding(state, words("doctor_database"), text) for state, text in _database(settings.data_dir, words)]
+    findings += [Finding(state, words("doctor_database"), text) for state, text in _database(settings, words)]
     findings += [Finding(state, words(subject), text) for state, subject, text in _models(settings, words)]
     findings += [Finding(state, words("doctor_port"), text) for state, text in _port(settings, words)]
     return findings
@@ -97,21 +97,21 @@ def _fonts() -> Check:
         yield "ok" if fonts else "note", "fonts", {}
 
 
-def _database(data_dir: Path, words: Words) -> Iterator[tuple[State, str]]:
-    if not (data_dir / FILE_NAME).exists():
+def _database(settings: Settings, words: Words) -> Iterator[tuple[State, str]]:
+    if settings.database is None and not (settings.data_dir / FILE_NAME).exists():
         yield "ok", words("doctor_database_none")
         return
     try:
-        database = Database(data_dir)
+        database = open_database(settings.data_dir, settings.database)
         try:
             database.check()
-            known_version(database)
+            found = known_version(database)
         finally:
             database.close()
     except StorageError as error:
         yield "mend", words.error(DeskError(error.code, **error.values))
     else:
-        yield "ok", words("doctor_database_ok")
+        yield "ok", words("doctor_database_ok" if found else "doctor_database_none")
 
 
 def _models(settings: Settings, words: Words) -> Iterator[tuple[State, str, str]]:

@@ -18,6 +18,10 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default_factory=lambda: user_data_path("empathy-desk", appauthor=False))
     """Holds the database, its backups and the lock of the running desk."""
 
+    database_url: SecretStr | None = None
+    """postgresql://user:password@host/database, of a team's server that keeps the data; None: a file in `data_dir`.
+    From the environment alone, like every password."""
+
     host: Literal["127.0.0.1"] = "127.0.0.1"
     """Fixed: the desk has no accounts, so it must not be reachable from another machine."""
 
@@ -45,3 +49,8 @@ class Settings(BaseSettings):
 
     engine_key: SecretStr | None = None
     """Its key. From the environment alone: a command line can be read by every account of the machine."""
+
+    @property
+    def database(self) -> str | None:
+        """The address, as the store is given it."""
+        return self.database_url.get_secret_value() if self.database_url else None

@@ -1,62 +1,21 @@
-"""The SQLite file: how it is opened, checked, copied and written to, and what its errors mean."""
+"""Where a desk keeps its data: a file in its folder (`storage.sqlite`) or a team's server (`storage.postgres`)."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar, NoReturn
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc
-from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import Connection, Engine, exc
 
 from storage.errors import StorageError, cannot_write
 
 FILE_NAME = "desk.sqlite3"
-
-# WAL of SQLite before 3.51.3 can corrupt a file that several connections write and checkpoint.
-_WAL = sqlite3.sqlite_version_info >= (3, 51, 3)
-
-PRAGMAS = (
-    "busy_timeout=5000",
-    "foreign_keys=ON",
-    "secure_delete=ON",
-    "trusted_schema=OFF",
-    # Without it INSERT OR REPLACE deletes rows past the triggers that guard the append-only tables.
-    "recursive_triggers=ON",
-    *(("journal_mode=WAL", "synchronous=FULL") if _WAL else ("journal_mode=DELETE", "synchronous=EXTRA")),
-    # macOS: fsync alone leaves data in the drive's cache.
-    "fullfsync=ON",
-)
-
-_CODES = {
-    sqlite3.SQLITE_FULL: "disk_full",
-    # What a quota or a failing disk looks like; a full disk too, where the file system reports it late.
-    sqlite3.SQLITE_IOERR: "disk_full",
-    sqlite3.SQLITE_BUSY: "database_locked",
-    sqlite3.SQLITE_LOCKED: "database_locked",
-    sqlite3.SQLITE_CORRUPT: "database_corrupt",
-    sqlite3.SQLITE_NOTADB: "database_corrupt",
-    sqlite3.SQLITE_READONLY: "folder_read_only",
-    sqlite3.SQLITE_CANTOPEN: "folder_read_only",
-    sqlite3.SQLITE_PERM: "folder_read_only",
-}
-
-
-def _prepare(connection: DBAPIConnection, _record: object) -> None:
-    # The driver must not begin transactions by itself; `_begin` does.
-    connection.isolation_level = None
-    with closing(connection.cursor()) as cursor:
-        for pragma in PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: Connection) -> None:
-    # A read transaction that turns into a write fails at once under WAL, whatever the busy timeout.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+"""What the file is called, where there is one."""
 
 
 def make_folder(folder: Path) -> None:
@@ -67,43 +26,81 @@ def make_folder(folder: Path) -> None:
         raise cannot_write(folder, error) from error
 
 
-class Database:
-    """A pool of prepared connections to one file."""
+def open_database(folder: Path, url: str | None = None) -> Database:
+    """The file of a data folder, made where it is missing; or the database at `url`, which somebody has made.
 
-    def __init__(self, data_dir: Path):
-        """Make the folder and the file, readable by their owner alone, where they are missing.
+    Raises:
+        StorageError: folder_read_only (folder), disk_full, database_url_invalid, database_driver_missing.
+    """
+    # Each loads its own driver, and a laptop none of a server.
+    if url is None:
+        from storage.sqlite import Sqlite
 
-        Raises:
-            StorageError: folder_read_only (folder), disk_full.
-        """
-        make_folder(data_dir)
-        self.folder = data_dir
-        self.path = data_dir / FILE_NAME
-        try:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        except OSError as error:
-            raise cannot_write(data_dir, error) from error
-        # hide_parameters: SQLAlchemy's messages would otherwise quote the post.
-        self.engine: Engine = create_engine(URL.create("sqlite", database=str(self.path)), hide_parameters=True)
-        event.listen(self.engine, "connect", _prepare)
-        event.listen(self.engine, "begin", _begin)
+        return Sqlite(folder)
+    from storage.postgres import Postgres
+
+    return Postgres(folder, url)
+
+
+class Database(ABC):
+    """A pool of prepared connections, and a folder for what stands beside the data.
+
+    Every block may raise what `Store` names for every method. What both kinds promise: a write is alone and decides on
+    what the last one left, whatever process it is in; a read sees one state; what was committed is on disk.
+    """
+
+    backup_suffix: ClassVar[str]
+
+    def __init__(self, folder: Path, engine: Engine):
+        self.folder = folder
+        self.engine = engine
 
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    @abstractmethod
+    def read(self) -> AbstractContextManager[Connection]:
         """A read transaction: everything in it sees the same state."""
-        with self._translated(), self.engine.begin() as connection:
-            yield connection
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
+    @abstractmethod
+    def write(self) -> AbstractContextManager[Connection]:
         """A write transaction: committed and synced when the block ends, rolled back when it raises."""
-        with self._translated(), self.engine.connect().execution_options(writes=True) as connection:
-            with connection.begin():
-                yield connection
+
+    @abstractmethod
+    def check(self) -> None:
+        """Look for what would spoil texts. Raises StorageError database_corrupt or database_not_utf8."""
+
+    def joining(self) -> AbstractContextManager[bool]:
+        """Become a desk of this database: yields whether it is the only one, and none can join meanwhile."""
+        # That of a folder is alone: it holds the folder's lock (`storage.lock`).
+        return nullcontext(True)
+
+    def backup(self, label: str) -> Path:
+        """Copy the database into `backups/`, and only name the copy a backup once it is found whole.
+
+        Raises:
+            StorageError: disk_full, folder_read_only, database_corrupt (the copy differs from its source),
+                backup_tool_missing (tool), backup_failed (tool, exit).
+        """
+        folder = self.folder / "backups"
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        part, backup = folder / f"{label}-{stamp}.part", folder / f"{label}-{stamp}{self.backup_suffix}"
+        make_folder(self.folder)
+        make_folder(folder)
+        try:
+            os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            self._copy(part)
+            os.replace(part, backup)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        finally:
+            part.unlink(missing_ok=True)
+        return backup
+
+    @abstractmethod
+    def _copy(self, part: Path) -> None:
+        """Write everything as it is at one moment into an empty file, and see that it arrived."""
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -112,52 +109,8 @@ class Database:
         except exc.StatementError as error:
             if isinstance(error.orig, StorageError):
                 raise error.orig from None
-            # The low byte is the primary code; the rest tells kinds of it apart.
-            code = _CODES.get(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)
-            if code is None:
-                raise
-            values = {"folder": str(self.folder)} if code == "folder_read_only" else {}
-            raise StorageError(code, **values) from error
+            self._name(error)
 
-    def check(self) -> None:
-        """Look for damage. Raises StorageError database_corrupt."""
-        with self.read() as connection:
-            if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":
-                raise StorageError("database_corrupt")
-
-    def backup(self, label: str) -> Path:
-        """Copy the database into `backups/`, and only name the copy a backup once it is found whole.
-
-        Raises:
-            StorageError: disk_full, folder_read_only, database_corrupt (the copy differs from its source).
-        """
-        folder = self.folder / "backups"
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-        part, backup = folder / f"{label}-{stamp}.part", folder / f"{label}-{stamp}.sqlite3"
-        make_folder(folder)
-        try:
-            os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(part)) as copy:
-                source.backup(copy)
-                if not _whole(copy) or _row_counts(copy) != _row_counts(source):
-                    raise StorageError("database_corrupt")
-            os.replace(part, backup)
-        except OSError as error:
-            raise cannot_write(folder, error) from error
-        except sqlite3.Error as error:
-            raise StorageError(_CODES.get(error.sqlite_errorcode & 0xFF, "database_corrupt")) from error
-        finally:
-            part.unlink(missing_ok=True)
-        return backup
-
-
-def _whole(copy: sqlite3.Connection) -> bool:
-    integrity = copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    return integrity and not copy.execute("PRAGMA foreign_key_check").fetchall()
-
-
-def _row_counts(connection: sqlite3.Connection) -> dict[str, int]:
-    # A virtual table's rows are those of the tables behind it.
-    tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL TABLE%'"
-    names = [name for (name,) in connection.execute(tables)]
-    return {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names}
+    @abstractmethod
+    def _name(self, error: exc.StatementError) -> NoReturn:
+        """Raise a StorageError for what a person can act on, and otherwise an error that quotes no text."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -19,9 +19,22 @@ State = Literal["open", "submitted", "approved", "returned", "rejected"]
 
 Decision = Literal["approve", "return", "reject", "escalate"]
 
-View = Literal["to_review", "waiting", "returned", "approved", "rejected"]
-"""What a person can list: what others submitted, what one submitted oneself, what came back to oneself, and everybody's
-approved and rejected drafts."""
+Standing = State | Literal["claimed", "escalated"]
+"""A state as its people see it (`storage.states`)."""
+
+Verdict = Literal["keep", "change", "wrong"]
+"""Of a reviewer, on one section."""
+
+Aspect = Literal["fluency", "identification", "comforting", "suggestion"]
+"""What the paper's section 4.1.5 judges an answer by, from 1 to 5 here."""
+
+View = Literal["to_review", "urgent", "low_score", "disagreement", "waiting", "returned", "approved", "rejected"]
+"""What a person can list. Of what others submitted and this person has not reviewed: all, those whose post asks for
+somebody at once, those whose score does not pass, and what waits for somebody senior. Of one's own: what waits for
+others, and what came back. Everybody's approved and rejected drafts."""
+
+Order = Literal["urgency", "oldest", "newest", "score"]
+"""Of a list: what is urgent and then longest saved first; by the time of the last save; the lowest score first."""
 
 
 def text_sha256(response: Response) -> str:
@@ -184,9 +197,41 @@ class Override:
 
 
 @dataclass(frozen=True)
+class Comment:
+    """What a reviewer says of a section, or of the words of it that are quoted."""
+
+    section: str
+    text: str
+    quote: str = ""
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What a reviewer finds beside the decision: by section, by aspect (1-5), and the ids of the reasons given."""
+
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    ratings: Mapping[Aspect, int] = field(default_factory=dict)
+    comments: tuple[Comment, ...] = ()
+    reasons: tuple[int, ...] = ()
+
+
+NOTHING_SAID = Assessment()
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A line of the centre's list of reasons; one that is no longer offered keeps its words where it was given."""
+
+    id: int
+    label: str
+    offered: bool
+
+
+@dataclass(frozen=True)
 class Review:
     """One decision on the exact text of one version."""
 
+    id: int
     draft_id: int
     version: int
     text_sha256: str
@@ -194,25 +239,27 @@ class Review:
     decision: Decision
     reason: str
     created_at: datetime
+    assessment: Assessment
 
 
 @dataclass(frozen=True)
 class QueueItem:
     """A line of a review list.
 
-    `excerpt` is the beginning of the post's description; `escalated` tells whether a
-    reviewer escalated this version.
+    `excerpt` is the beginning of the post's description; `holders` are others who have it open just now.
     """
 
     draft_id: int
     version: int
-    state: State
+    standing: Standing
     title: str
     excerpt: str
     author: Person
     editor: Person
     saved_at: datetime
-    escalated: bool
+    score: StoredScore | None
+    urgency: str | None
+    holders: tuple[Person, ...]
 
 
 @dataclass(frozen=True)

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, exists, func, select
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, exists, func, or_, select
 
 from app.chain import SECTIONS, Response
 from storage.records import (
     ApprovedItem,
+    Assessment,
     Draft,
     Origin,
     Override,
     Person,
     Post,
-    QueueItem,
     Review,
     Revision,
     StaleSave,
     StoredScore,
-    View,
     text_sha256,
     whole,
 )
+from storage.review_tables import claims, submissions, undone_reviews
 from storage.schema import (
     drafts,
     lint_overrides,
@@ -38,7 +39,6 @@ from storage.schema import (
 EXCERPT_CHARS = 60
 
 authors = people.alias("authors")
-editors = people.alias("editors")
 
 SELECT_DRAFT = (
     select(
@@ -56,25 +56,65 @@ SELECT_DRAFT = (
 SELECT_REVISION = select(revisions, people.c.name).join(people, people.c.id == revisions.c.person_id)
 SELECT_STALE_SAVE = select(stale_saves, people.c.name).join(people, people.c.id == stale_saves.c.person_id)
 SELECT_OVERRIDE = select(lint_overrides, people.c.name).join(people, people.c.id == lint_overrides.c.person_id)
-SELECT_REVIEW = select(reviews, people.c.name).join(people, people.c.id == reviews.c.reviewer_id)
 
-_latest_revision = and_(revisions.c.draft_id == drafts.c.id, revisions.c.version == drafts.c.version)
+STANDS = ~exists().where(undone_reviews.c.review_id == reviews.c.id)
+"""Of a review: its reviewer has not taken it back."""
+OF_SUBMISSION = and_(
+    reviews.c.draft_id == drafts.c.id,
+    reviews.c.version == drafts.c.version,
+    reviews.c.id
+    > select(func.max(submissions.c.after_review))
+    .where(submissions.c.draft_id == drafts.c.id)
+    .correlate(drafts)
+    .scalar_subquery(),
+    STANDS,
+)
+"""Of a review: it stands, and was made since the draft's latest text was last handed on."""
+
+SELECT_REVIEW = select(reviews, people.c.name).join(people, people.c.id == reviews.c.reviewer_id).where(STANDS)
+
+LATEST_REVISION = and_(revisions.c.draft_id == drafts.c.id, revisions.c.version == drafts.c.version)
 
 SELECT_APPROVED = (
-    select(revisions, posts.c.title, posts.c.description, reviews.c.text_sha256.label("approved_sha256"))
-    .join(drafts, _latest_revision)
-    .join(posts, posts.c.id == drafts.c.post_id)
-    .join(
-        reviews,
-        and_(
-            reviews.c.draft_id == drafts.c.id,
-            reviews.c.version == drafts.c.version,
-            reviews.c.decision == "approve",
-        ),
+    select(
+        revisions,
+        posts.c.title,
+        posts.c.description,
+        # The hash that each approval names; all of them name that of the text.
+        select(reviews.c.text_sha256)
+        .where(OF_SUBMISSION, reviews.c.decision == "approve")
+        .order_by(reviews.c.id.desc())
+        .limit(1)
+        .correlate(drafts)
+        .scalar_subquery()
+        .label("approved_sha256"),
     )
+    .join(drafts, LATEST_REVISION)
+    .join(posts, posts.c.id == drafts.c.post_id)
     .where(drafts.c.state == "approved")
     .order_by(drafts.c.id)
 )
+
+
+def escalated() -> ColumnElement[bool]:
+    """Of a submitted draft: a reviewer called for somebody senior, or those who reviewed its text disagree."""
+    different = (
+        select(func.count(reviews.c.decision.distinct())).where(OF_SUBMISSION).correlate(drafts).scalar_subquery()
+    )
+    return and_(
+        drafts.c.state == "submitted",
+        or_(exists().where(OF_SUBMISSION, reviews.c.decision == "escalate"), different > 1),
+    )
+
+
+def standing(now: datetime) -> ColumnElement[str]:
+    """The state of a draft as its people see it at a moment."""
+    held = exists().where(claims.c.draft_id == drafts.c.id, claims.c.expires_at > now)
+    return case(
+        (escalated(), "escalated"),
+        (and_(drafts.c.state == "submitted", held), "claimed"),
+        else_=drafts.c.state,
+    )
 
 
 def select_same(author_id: int, title: str, description: str, text_sha256: str) -> Select[tuple[int]]:
@@ -92,52 +132,9 @@ def select_same(author_id: int, title: str, description: str, text_sha256: str) 
     )
 
 
-def select_queue(view: View, person_id: int) -> Select[Any]:
-    """The drafts of a list with their latest revision, oldest save first."""
-    escalated = exists().where(
-        reviews.c.draft_id == drafts.c.id,
-        reviews.c.version == drafts.c.version,
-        reviews.c.decision == "escalate",
-    )
-    return (
-        select(
-            drafts.c.id,
-            drafts.c.version,
-            drafts.c.state,
-            drafts.c.author_id,
-            authors.c.name.label("author_name"),
-            revisions.c.person_id,
-            editors.c.name,
-            revisions.c.created_at,
-            posts.c.title,
-            func.substr(posts.c.description, 1, EXCERPT_CHARS).label("excerpt"),
-            escalated.label("escalated"),
-        )
-        .join(revisions, _latest_revision)
-        .join(posts, posts.c.id == drafts.c.post_id)
-        .join(authors, authors.c.id == drafts.c.author_id)
-        .join(editors, editors.c.id == revisions.c.person_id)
-        .where(_in_view(view, person_id))
-        .order_by(revisions.c.id)
-    )
-
-
 def is_own(person_id: int) -> ColumnElement[bool]:
     """Whether the person has a part in the draft's text, so that somebody else has to review it."""
     return exists().where(writers.c.draft_id == drafts.c.id, writers.c.person_id == person_id)
-
-
-def _in_view(view: View, person_id: int) -> ColumnElement[bool]:
-    own = is_own(person_id)
-    match view:
-        case "to_review":
-            return and_(drafts.c.state == "submitted", ~own)
-        case "waiting":
-            return and_(drafts.c.state == "submitted", own)
-        case "returned":
-            return and_(drafts.c.state == "returned", own)
-        case _:
-            return drafts.c.state == view
 
 
 def select_recent(person_id: int, limit: int) -> Select[Any]:
@@ -184,7 +181,7 @@ def to_draft(row: RowMapping) -> Draft:
         error_code=row["error_code"],
         sections={name: row[name] for name in SECTIONS if row[name] is not None},
         timings=row["timings"],
-        score=_score(row),
+        score=score(row),
         state=row["state"],
         version=row["version"],
         created_at=row["created_at"],
@@ -197,17 +194,17 @@ def to_revision(row: RowMapping) -> Revision:
     return Revision(
         row["draft_id"],
         row["version"],
-        _person(row),
+        person(row),
         _response(row),
         row["text_sha256"],
-        _score(row),
+        score(row),
         row["created_at"],
     )
 
 
 def to_stale_save(row: RowMapping) -> StaleSave:
     """From SELECT_STALE_SAVE."""
-    return StaleSave(row["draft_id"], row["base_version"], _person(row), _response(row), row["created_at"])
+    return StaleSave(row["draft_id"], row["base_version"], person(row), _response(row), row["created_at"])
 
 
 def to_override(row: RowMapping) -> Override:
@@ -216,16 +213,17 @@ def to_override(row: RowMapping) -> Override:
         row["draft_id"],
         row["version"],
         row["text_sha256"],
-        _person(row),
+        person(row),
         tuple(row["rules"]),
         row["reason"],
         row["created_at"],
     )
 
 
-def to_review(row: RowMapping) -> Review:
-    """From SELECT_REVIEW."""
+def to_review(row: RowMapping, assessment: Assessment) -> Review:
+    """From SELECT_REVIEW, and what hangs on it."""
     return Review(
+        row["id"],
         row["draft_id"],
         row["version"],
         row["text_sha256"],
@@ -233,21 +231,7 @@ def to_review(row: RowMapping) -> Review:
         row["decision"],
         row["reason"],
         row["created_at"],
-    )
-
-
-def to_queue_item(row: RowMapping) -> QueueItem:
-    """From `select_queue`."""
-    return QueueItem(
-        draft_id=row["id"],
-        version=row["version"],
-        state=row["state"],
-        title=row["title"],
-        excerpt=row["excerpt"],
-        author=Person(row["author_id"], row["author_name"]),
-        editor=_person(row),
-        saved_at=row["created_at"],
-        escalated=bool(row["escalated"]),
+        assessment,
     )
 
 
@@ -271,7 +255,8 @@ def score_values(score: StoredScore | None) -> dict[str, object]:
     }
 
 
-def _person(row: RowMapping) -> Person:
+def person(row: RowMapping) -> Person:
+    """Whose row it is."""
     return Person(row["person_id"], row["name"])
 
 
@@ -279,7 +264,8 @@ def _response(row: RowMapping) -> Response:
     return Response(**{name: row[name] for name in SECTIONS})
 
 
-def _score(row: RowMapping) -> StoredScore | None:
+def score(row: RowMapping) -> StoredScore | None:
+    """From the columns of a score."""
     if row["cosine"] is None:
         return None
     return StoredScore(row["cosine"], row["passed"], row["percentile"], row["reward_sha256"])

@@ -37,7 +37,22 @@ from storage.records import Decision, State, Status
 HEAD = "0005"
 """The newest migration; lets an up-to-date database open without loading Alembic."""
 
-APPEND_ONLY = ("checklists", "revisions", "writers", "stale_saves", "lint_overrides", "reviews", "audit_events")
+APPEND_ONLY = (
+    "checklists",
+    "revisions",
+    "writers",
+    "stale_saves",
+    "lint_overrides",
+    "reviews",
+    "submissions",
+    "undone_reviews",
+    "verdicts",
+    "ratings",
+    "comments",
+    "review_reasons",
+    "urgencies",
+    "audit_events",
+)
 
 MAX_CANDIDATES = 8
 
@@ -81,7 +96,8 @@ metadata = MetaData(
 )
 
 
-def _one_of(column: str, choices: Any) -> CheckConstraint:
+def one_of(column: str, choices: Any) -> CheckConstraint:
+    """A column holds one of the words of a Literal."""
     names = ", ".join(f"'{name}'" for name in get_args(choices))
     return CheckConstraint(f"{column} IN ({names})", name=column)
 
@@ -104,7 +120,8 @@ def _score() -> list[Column[Any] | CheckConstraint]:
     ]
 
 
-def _created_at() -> Column[datetime]:
+def created_at() -> Column[datetime]:
+    """When a row was written."""
     return Column("created_at", Moment, nullable=False)
 
 
@@ -115,7 +132,7 @@ people = Table(
     Column("name", Prose, nullable=False),
     # The name casefolded, so that one person is not two.
     Column("key", Prose, nullable=False, unique=True),
-    _created_at(),
+    created_at(),
 )
 
 posts = Table(
@@ -125,7 +142,9 @@ posts = Table(
     Column("title", Prose, nullable=False),
     Column("description", Prose, nullable=False),
     Column("author_id", ForeignKey("people.id"), nullable=False),
-    _created_at(),
+    created_at(),
+    # Here and below: the number of what was erased is never given again.
+    sqlite_autoincrement=True,
 )
 
 # Who went through the checklist of a post whose signals ask for a person at once.
@@ -135,7 +154,7 @@ checklists = Table(
     Column("id", Integer, primary_key=True),
     Column("post_id", ForeignKey("posts.id"), nullable=False),
     Column("person_id", ForeignKey("people.id"), nullable=False),
-    _created_at(),
+    created_at(),
     UniqueConstraint("post_id", "person_id"),
 )
 
@@ -152,11 +171,12 @@ requests = Table(
     Column("edited", JSON, nullable=False),
     Column("part_start", Integer, nullable=False),
     Column("part_end", Integer),
-    _one_of("from_section", Literal[SECTIONS]),
-    _one_of("steer", Steer),
-    _one_of("aim", Aim),
+    one_of("from_section", Literal[SECTIONS]),
+    one_of("steer", Steer),
+    one_of("aim", Aim),
     CheckConstraint("(parent_id IS NULL) = (from_section IS NULL)", name="redraft_whole"),
     CheckConstraint("part_start >= 0 AND (part_end IS NULL OR part_end > part_start)", name="part"),
+    sqlite_autoincrement=True,
 )
 
 drafts = Table(
@@ -180,10 +200,10 @@ drafts = Table(
     *_score(),
     Column("state", Text, nullable=False),
     Column("version", Integer, nullable=False),
-    _created_at(),
+    created_at(),
     Column("finished_at", Moment),
-    _one_of("status", Status),
-    _one_of("state", State),
+    one_of("status", Status),
+    one_of("state", State),
     CheckConstraint("state = 'open' OR version > 0", name="reviewed_text_is_a_revision"),
     CheckConstraint(f"candidate BETWEEN 1 AND {MAX_CANDIDATES}", name="candidate"),
     UniqueConstraint("id", "author_id"),
@@ -191,6 +211,7 @@ drafts = Table(
     Index(None, "author_id"),
     Index(None, "post_id"),
     Index(None, "state"),
+    sqlite_autoincrement=True,
 )
 
 revisions = Table(
@@ -203,7 +224,7 @@ revisions = Table(
     *_sections(nullable=False),
     Column("text_sha256", Text, nullable=False),
     *_score(),
-    _created_at(),
+    created_at(),
     CheckConstraint("version > 0", name="version"),
     UniqueConstraint("draft_id", "version"),
     # What the foreign keys below name.
@@ -229,7 +250,7 @@ stale_saves = Table(
     Column("person_id", ForeignKey("people.id"), nullable=False),
     *_sections(nullable=False),
     Column("text_sha256", Text, nullable=False),
-    _created_at(),
+    created_at(),
     UniqueConstraint("draft_id", "base_version", "person_id", "text_sha256"),
 )
 
@@ -244,7 +265,7 @@ lint_overrides = Table(
     Column("person_id", ForeignKey("people.id"), nullable=False),
     Column("rules", JSON, nullable=False),
     Column("reason", Prose, nullable=False),
-    _created_at(),
+    created_at(),
     CheckConstraint("trim(reason) <> ''", name="reason"),
     ForeignKeyConstraint(
         ["draft_id", "version", "text_sha256"],
@@ -265,8 +286,8 @@ reviews = Table(
     Column("reviewer_id", ForeignKey("people.id"), nullable=False),
     Column("decision", Text, nullable=False),
     Column("reason", Prose, nullable=False),
-    _created_at(),
-    _one_of("decision", Decision),
+    created_at(),
+    one_of("decision", Decision),
     CheckConstraint("author_id <> reviewer_id", name="author_reviews"),
     CheckConstraint("editor_id <> reviewer_id", name="editor_reviews"),
     CheckConstraint("decision = 'approve' OR trim(reason) <> ''", name="reason"),
@@ -276,6 +297,7 @@ reviews = Table(
         ["revisions.draft_id", "revisions.version", "revisions.person_id", "revisions.text_sha256"],
     ),
     Index(None, "draft_id", "version"),
+    sqlite_autoincrement=True,
 )
 
 audit_events = Table(
@@ -284,9 +306,10 @@ audit_events = Table(
     Column("id", Integer, primary_key=True),
     Column("code", Text, nullable=False),
     Column("person_id", ForeignKey("people.id")),
-    Column("post_id", ForeignKey("posts.id")),
-    Column("draft_id", ForeignKey("drafts.id")),
+    # No foreign keys: what was done to an erased case stays on record.
+    Column("post_id", Integer),
+    Column("draft_id", Integer),
     Column("version", Integer),
     Column("count", Integer),
-    _created_at(),
+    created_at(),
 )

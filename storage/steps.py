@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from app.chain import FORMAT_VERSION, PROMPT_VERSION, Response
 from storage import rows, search
 from storage.errors import StorageError
 from storage.records import Draft, Origin, Post, Revision, StoredScore, text_sha256
-from storage.schema import audit_events, drafts, posts, requests, revisions
+from storage.review_tables import submissions
+from storage.schema import audit_events, drafts, posts, requests, reviews, revisions
 from storage.states import after
 
-LAST_ID = 2**63 - 1
-"""SQLite's integers end here; the driver raises an error of its own for a larger one."""
+LAST_ID = 2**31 - 1
+"""PostgreSQL's integers end here; for a larger one the database raises an error of its own."""
 
 
 def now() -> datetime:
@@ -29,6 +31,15 @@ def add(connection: Connection, table: Table, **values: object) -> int:
     key = connection.execute(insert(table).values(values)).inserted_primary_key
     assert key is not None
     return int(key[0])
+
+
+def add_new(connection: Connection, table: Table, **values: object) -> bool:
+    """Insert one row, unless one like it, by a unique constraint, is there already; returns whether it did."""
+    either: sqlite.Insert | postgresql.Insert = (
+        sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    )
+    statement = either.values(values).on_conflict_do_nothing()
+    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount > 0
 
 
 def add_post(connection: Connection, title: str, description: str, author_id: int) -> Post:
@@ -89,8 +100,24 @@ def add_submitted(
         **response.parts(),
     )
     append_revision(connection, find_draft(connection, draft_id), author_id, response, None)
-    connection.execute(update(drafts).where(drafts.c.id == draft_id).values(state="submitted"))
+    hand_on(connection, find_draft(connection, draft_id), author_id)
     log(connection, "imported", author_id, draft_id, 1)
+
+
+def hand_on(connection: Connection, draft: Draft, person_id: int) -> None:
+    """Submit a draft's latest revision."""
+    state = after(draft.state, "submit").to
+    last_review = select(func.coalesce(func.max(reviews.c.id), 0)).where(reviews.c.draft_id == draft.id)
+    add(
+        connection,
+        submissions,
+        draft_id=draft.id,
+        version=draft.version,
+        person_id=person_id,
+        after_review=connection.execute(last_review).scalar_one(),
+        created_at=now(),
+    )
+    connection.execute(update(drafts).where(drafts.c.id == draft.id).values(state=state))
 
 
 def interrupt_running(connection: Connection) -> None:
@@ -172,7 +199,7 @@ def append_revision(
         **rows.score_values(score),
         created_at=now(),
     )
-    state = after(draft.state, "save")
+    state = after(draft.state, "save").to
     connection.execute(update(drafts).where(drafts.c.id == draft.id).values(version=version, state=state))
     search.index(connection, draft.post.id)
     query = rows.SELECT_REVISION.where(revisions.c.draft_id == draft.id, revisions.c.version == version)

@@ -12,27 +12,28 @@ from pathlib import Path
 from typing import Literal
 
 from sqlalchemy import exists, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from app.chain import SECTIONS, Response
 from storage import rows, search, steps
-from storage.database import Database
+from storage.curation import Curation
+from storage.database import Database, make_folder, open_database
 from storage.errors import StorageError
 from storage.history import History
 from storage.migrate import migrate
+from storage.ranking import Ranking
 from storage.records import (
     Draft,
     Origin,
     Person,
     Post,
-    Review,
     Revision,
     StaleSave,
     StoredScore,
     text_sha256,
 )
+from storage.retention import Retention
 from storage.reviewing import Reviewing
-from storage.schema import checklists, drafts, people, reviews, revisions, stale_saves
+from storage.schema import checklists, drafts, people, revisions, stale_saves
 from storage.states import after
 
 
@@ -40,31 +41,44 @@ class Store:
     """One data folder. Safe to share between threads.
 
     Every method is one transaction; what it returned from is on disk. Every method may raise StorageError disk_full,
-    database_locked, database_corrupt, folder_read_only (folder) and text_not_storable (a NUL or a lone surrogate).
+    database_locked, database_corrupt, folder_read_only (folder), text_not_storable (a NUL or a lone surrogate), and of
+    a server database_unreachable (server), after which a write may have arrived or not, and database_denied (server).
     """
 
-    def __init__(self, database: Database):
+    def __init__(self, database: Database, reviewers: int = 1):
         self._database = database
         self.history = History(database)
-        self.reviewing = Reviewing(database)
+        self.reviewing = Reviewing(database, reviewers)
+        self.ranking = Ranking(database)
+        self.curation = Curation(database)
+        self.retention = Retention(database)
 
     @classmethod
-    def open(cls, data_dir: Path, *, beside_desk: bool = False) -> Store:
+    def open(
+        cls, data_dir: Path, database_url: str | None = None, *, beside_desk: bool = False, reviewers: int = 1
+    ) -> Store:
         """Open or create the database in `data_dir`; bring its schema up to date after a verified backup copy.
 
+        With a `database_url` (`postgresql://…`) a server has the data and the folder only the copies.
+
         Drafts still `running` become `interrupted`, their partial text kept; unless `beside_desk`: then another process
-        is the desk and may be drafting (the export verb).
+        is the desk and may be drafting (the export verb); or unless other desks have the server's database open. As
+        many `reviewers` decide on each text.
 
         Raises:
-            StorageError: newer_schema (found, known), and as every method.
+            StorageError: newer_schema (found, known), database_foreign, database_url_invalid, database_not_utf8,
+                database_driver_missing, backup_tool_missing (tool), backup_failed (tool, exit), and as every method.
         """
-        database = Database(data_dir)
+        make_folder(data_dir)
+        database = open_database(data_dir, database_url)
         try:
             database.check()
             migrate(database)
-            store = cls(database)
+            store = cls(database, reviewers)
             if not beside_desk:
-                store._interrupt_running()
+                with database.joining() as alone:
+                    if alone:
+                        store._interrupt_running()
         except BaseException:
             database.close()
             raise
@@ -93,9 +107,7 @@ class Store:
             known = connection.execute(find).first()
         if known is None:
             with self._database.write() as connection:
-                connection.execute(
-                    insert_or(people).on_conflict_do_nothing(), {"name": name, "key": key, "created_at": steps.now()}
-                )
+                steps.add_new(connection, people, name=name, key=key, created_at=steps.now())
                 known = connection.execute(find).one()
         return Person(known.id, known.name)
 
@@ -108,7 +120,7 @@ class Store:
         """Note that a person went through the checklist of a post; once more changes nothing."""
         row = {"post_id": post_id, "person_id": person_id, "created_at": steps.now()}
         with self._database.write() as connection:
-            if connection.execute(insert_or(checklists).on_conflict_do_nothing(), row).rowcount:
+            if steps.add_new(connection, checklists, **row):
                 steps.log(connection, "checklist_done", person_id, post_id=post_id)
 
     def released(self, post_id: int) -> bool:
@@ -274,10 +286,8 @@ class Store:
             if refusal is None:
                 return steps.append_revision(connection, draft, person_id, response, score)
             text = dict(response.parts(), text_sha256=sha256, created_at=steps.now())
-            connection.execute(
-                insert_or(stale_saves).on_conflict_do_nothing(),
-                {"draft_id": draft_id, "base_version": base_version, "person_id": person_id, **text},
-            )
+            row = {"draft_id": draft_id, "base_version": base_version, "person_id": person_id, **text}
+            steps.add_new(connection, stale_saves, **row)
             steps.log(connection, "save_refused", person_id, draft_id, draft.version)
         # Only now: raised any earlier, it would roll the kept text back.
         raise refusal
@@ -298,12 +308,6 @@ class Store:
         query = rows.SELECT_STALE_SAVE.where(stale_saves.c.draft_id == draft_id).order_by(stale_saves.c.id)
         with self._database.read() as connection:
             return [rows.to_stale_save(row) for row in connection.execute(query).mappings()]
-
-    def reviews(self, draft_id: int) -> list[Review]:
-        """All decisions, oldest first."""
-        query = rows.SELECT_REVIEW.where(reviews.c.draft_id == draft_id).order_by(reviews.c.id)
-        with self._database.read() as connection:
-            return [rows.to_review(row) for row in connection.execute(query).mappings()]
 
 
 def _refusal(draft: Draft, base_version: int) -> StorageError | None:

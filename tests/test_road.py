@@ -9,13 +9,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from app import curating
 from app.chain import SECTIONS, parse
 from app.web.words import WORDS
+from storage.store import Store
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ZH = WORDS["zh"]
@@ -83,6 +86,13 @@ def test_from_a_pasted_post_to_a_line_of_training_data(desk: str, tmp_path: Path
 
     out = tmp_path / "sft.jsonl"
     command = [sys.executable, "-m", "app", "--data-dir", str(tmp_path / "data"), "export", "sft", "--out", str(out)]
+    refused = subprocess.run(command, capture_output=True, text=True)
+    assert refused.returncode == 2 and not out.exists()
+    with closing(Store.open(tmp_path / "data", beside_desk=True)) as store:
+        # 1: the first draft and its post.
+        person, text = store.person("李婷").id, store.latest_revision(1)
+        curating.grant(store, 1, "training", person)
+        curating.confirm(store, 1, text.version, text.text_sha256, person)
     exported = subprocess.run(command, capture_output=True, text=True)
     assert exported.returncode == 0, exported.stderr
     (line,) = out.read_text("utf-8").splitlines()

@@ -20,11 +20,14 @@ class Difference:
     def __init__(self, words: Words):
         self._words = words
 
-    def switch(self) -> None:
-        """Place the switch."""
+    def switch(self, *others: str) -> None:
+        """Place the switch; `others` are further views beside the two, by their words' key."""
         words = self._words
+        # Beside others there is no room for its long name.
+        changes = "changes" if others else "difference"
+        views = [("answer", "answer"), (changes, "difference"), *zip(others, others, strict=True)]
         gr.Radio(
-            [(words("answer"), "answer"), (words("difference"), "difference")],
+            [(words(key), view) for key, view in views],
             value="answer",
             interactive=True,
             label=words("answer"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -31,7 +32,7 @@ def text_box(name: str, label: str, *, lines: int = 3, classes: str = "box", **s
     )
 
 
-def pills(name: str, label: str, choices: list[tuple[str, str]], **settings: Any) -> gr.Radio:
+def pills(name: str, label: str, choices: Sequence[tuple[str, str]], **settings: Any) -> gr.Radio:
     """A choice among few, in one line."""
     return gr.Radio(
         choices, label=label, show_label=False, container=False, elem_id=name, elem_classes="pills", **settings
@@ -199,6 +200,7 @@ class DraftLayout:
         )
         with gr.Row(elem_classes="actions"):
             self.save = gr.Button(words("save"), interactive=False, min_width=80, elem_id="save")
+            self.reopen = gr.Button(words("reopen"), visible=False, min_width=80, elem_id="reopen")
             self.submit = gr.Button(
                 words("submit"), variant="primary", interactive=False, min_width=80, elem_id="submit"
             )

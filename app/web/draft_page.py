@@ -100,12 +100,13 @@ class DraftPage:
         kept = at.keep_mine.click(saving.save_over, [at.name, at.sheet, at.rival, *texts], every, **at_once)
         taken = at.take_theirs.click(self._reopen_sheet, [at.sheet], every, **free)
         handed = at.submit.click(saving.submit, [*edit[:3], at.override, *texts], every, **at_once)
+        reopened = at.reopen.click(saving.reopen, [at.name, at.sheet], every, **asked)
         at.why.click(saving.explain, [at.sheet, at.saved, texts[-1]], [at.reasons, at.status], **asked)
         for section, source in at.sources.items():
             source.input(saving.take(section), [source, at.sheet], every, **asked, **plain)
         at.past.click(saving.list_versions, [at.sheet], every, **asked)
         at.versions.input(saving.restore, [at.versions, at.sheet], every, **asked, **plain)
-        for event in (opened, chosen, other, stored, kept, taken, handed):
+        for event in (opened, chosen, other, stored, kept, taken, handed, reopened):
             event.then(saving.live_score, [at.sheet, at.saved], [at.score], **at_once)
 
     # What a person does. Each is one event of the page; the arguments are the components named in `_wire`.

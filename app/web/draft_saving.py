@@ -15,7 +15,7 @@ import gradio as gr
 from app.chain import SECTIONS, Response
 from app.drafting import Drafter
 from app.errors import DeskError
-from app.reviewing import desk_errors, submit
+from app.reviewing import desk_errors, reopen, submit
 from app.revising import revise
 from app.web import wording
 from app.web.draft_layout import DraftLayout
@@ -68,6 +68,17 @@ class DraftSaving:
         except DeskError as error:
             asked = {self._at.override: gr.update(visible=True)} if error.code == "lint_stands" else {}
             return {**changes, **asked, self._at.status: self._view.alarm(error)}
+
+    def reopen(self, name: str, sheet: str) -> Any:
+        """取回修改: the approval is taken back, and the text can be edited."""
+        shown = Sheet.read(sheet)
+        if shown is None:
+            return gr.skip()
+        try:
+            draft = reopen(self._store, shown.draft_id, shown.version, self._view.person(name).id)
+            return {**self._view.written(*self._view.look(draft.id)), **self._view.recents(name, draft.id)}
+        except DeskError as error:
+            return {self._at.status: self._view.alarm(error)}
 
     def take(self, section: str) -> Callable[[str, str], Any]:
         """Put the text of another candidate into one box; the page saves it like anything that was typed."""

@@ -12,7 +12,7 @@ from app.drafting import Drafter, Snapshot, read_by_the_model
 from app.engine.protocol import Engine
 from app.errors import DeskError
 from app.intake import accept_name
-from app.reviewing import desk_errors, standing
+from app.reviewing import desk_errors, said_of_danger
 from app.segments import fitting_chars, parts
 from app.web import wording
 from app.web.draft_layout import BY_THE_MODEL, DraftLayout
@@ -20,7 +20,7 @@ from app.web.marks import draft_marks
 from app.web.sheet import Sheet
 from app.web.signal_banner import must_act
 from app.web.words import Words
-from storage.records import Draft, Person, Post, Revision
+from storage.records import Draft, Person, Post, Review, Revision
 from storage.store import Store
 
 RECENT = 12
@@ -118,7 +118,7 @@ class DraftView:
         now = one_of(candidates, draft)
         with desk_errors():
             revision = self._store.latest_revision(draft.id)
-            reviews = self._store.reviews(draft.id) if draft.state in ("returned", "rejected") else []
+            reviews = self._store.reviewing.reviews(draft.id) if draft.state in ("returned", "rejected") else []
         texts = revision.response.parts() if revision else now.parts
         editable = draft.state in EDITABLE
         # What could not be written from this post may be written from a part of it.
@@ -134,10 +134,18 @@ class DraftView:
             at.description: gr.update(value=draft.post.description, interactive=again),
             **self._marked("approved" if draft.state == "approved" else "unreviewed"),
             at.stamp: wording.saved(words, revision.version, revision.created_at) if revision else "",
-            at.reason: gr.update(value=reviews[-1].reason if reviews else "", visible=bool(reviews)),
+            at.reason: gr.update(value=self._found(reviews), visible=bool(reviews)),
             at.reasons: "",
             **self._buttons(running=False, editable=editable),
+            at.reopen: gr.update(visible=draft.state == "approved"),
         }
+
+    def _found(self, reviews: Sequence[Review]) -> str:
+        """What those said who reviewed the text last."""
+        with desk_errors():
+            reasons = self._store.reviewing.reasons()
+        last = [review for review in reviews if review.version == reviews[-1].version]
+        return "\n\n".join("\n".join(wording.review_lines(self._words, review, reasons)) for review in last)
 
     def settled(self, draft: Draft) -> Changes:
         """What can be done with a draft that is over; the texts are left alone."""
@@ -217,7 +225,7 @@ class DraftView:
     # Parts of the above
 
     def _marks(self, post: Post, texts: Mapping[str, str]) -> str:
-        signals = standing(post_text(post.title, post.description))
+        signals = said_of_danger(post_text(post.title, post.description))
         return draft_marks(self._words, post.title, post.description, texts, signals)
 
     def _parts(self, draft: Draft, now: Snapshot) -> Any:
@@ -292,6 +300,8 @@ class DraftView:
             at.save: gr.update(interactive=editable),
             at.why: gr.update(interactive=not running and not fresh),
             at.submit: gr.update(interactive=editable),
+            # Of an approved text alone; `written` shows it.
+            at.reopen: gr.update(visible=False),
         }
 
 

@@ -130,7 +130,7 @@ def _desk(settings: Settings, engine: Engine, policy: Card, reward: Card | None,
     from storage.store import Store
 
     with desk_errors():
-        store = Store.open(settings.data_dir)
+        store = Store.open(settings.data_dir, settings.database)
     open_things.callback(store.close)
     drafter = Drafter(store, engine, policy, Scorer(engine, reward) if reward else None)
     open_things.callback(drafter.close)

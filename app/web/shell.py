@@ -60,7 +60,8 @@ def head(words: Words) -> str:
     keys = (
         "copied", "post_chars", "post_limit", "unsaved", "leave_unsaved", "desk_unreachable", "too_large", "lost",
         "hint_onward", "hint_alone", "keys", "close", "key_start", "key_stop", "key_save", "key_approve", "key_layer",
-        "key_answer", "key_candidate", "key_sheet",
+        "key_answer", "key_candidate", "key_sheet", "key_decide", "key_undo", "key_comment", "key_sentence",
+        "comments_none", "comment_on", "comment_text", "comment_add", "comment_drop", "comment_whole",
     )  # fmt: skip
     codes = ("internal", "post_too_long_chars", "text_too_long")
     facts = {
@@ -76,11 +77,15 @@ def head(words: Words) -> str:
         '<link rel="icon" href="/static/desk.svg">'
         '<link rel="stylesheet" href="/static/desk.css">'
         '<link rel="stylesheet" href="/static/marks.css">'
+        '<link rel="stylesheet" href="/static/ranking.css">'
+        '<link rel="stylesheet" href="/static/review.css">'
         f'<meta name="desk" content="{html.escape(json.dumps(facts, ensure_ascii=False))}">'
         '<script src="/static/desk.js"></script>'
         '<script src="/static/keys.js"></script>'
         '<script type="module" src="/static/marks.js"></script>'
         '<script src="/static/history.js"></script>'
+        '<script src="/static/ranking.js"></script>'
+        '<script src="/static/review.js"></script>'
     )
 
 

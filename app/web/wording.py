@@ -19,7 +19,7 @@ from app.progress import SectionState
 from app.safety.help_lines import HelpLine
 from app.safety.signals import Signal, Urgency
 from app.web.words import Words
-from storage.records import Draft, QueueItem, StoredScore, Version
+from storage.records import Draft, QueueItem, Reason, Review, StoredScore, Version
 
 TITLE_CHARS = 24
 
@@ -172,7 +172,7 @@ def version_line(words: Words, version: Version) -> str:
 
 
 def queue_line(words: Words, item: QueueItem, own: bool) -> str:
-    """One draft that waits for review, as plain text for a list."""
+    """One draft of a review list, as plain text."""
     line = words(
         "queue_line",
         id=item.draft_id,
@@ -180,7 +180,29 @@ def queue_line(words: Words, item: QueueItem, own: bool) -> str:
         author=_short(item.author.name, 10),
         title=_short(item.title or item.excerpt) or words("untitled"),
     )
+    if item.urgency:
+        line += words("queue_urgent" if item.urgency == "act_now" else "queue_assess")
+    if item.holders:
+        line += words("queue_held", name=_short(item.holders[0].name, 10))
     return line + words("queue_own") if own else line
+
+
+def review_lines(words: Words, review: Review, known: Sequence[Reason]) -> list[str]:
+    """What a review says, as lines of plain text: the opinion, its reasons, and what is said of each section."""
+    said = review.assessment
+    labels = {reason.id: reason.label for reason in known}
+    reasons = [labels[one] for one in said.reasons if one in labels]
+    lines = [review.reason, words("between").join(reasons)]
+    for name in SECTIONS:
+        verdict = said.verdicts.get(name)
+        comments = [one for one in said.comments if one.section == name]
+        if verdict in ("change", "wrong") or comments:
+            section = words.section(name)
+            lines.append(words("section_verdict", section=section, verdict=words(f"verdict_{verdict or 'none'}")))
+            lines += [
+                words("comment_line", quote=one.quote, text=one.text) if one.quote else one.text for one in comments
+            ]
+    return [line for line in lines if line]
 
 
 def difference(words: Words, before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[str, str | None]]:

@@ -122,8 +122,8 @@ def test_what_a_model_wrote_and_what_a_person_saved_last_is_found(store, people,
     assert found(store, "第一次改的") == []
 
 
-def test_a_draft_that_was_interrupted_and_one_that_was_imported_are_found(tmp_path):
-    store = Store.open(tmp_path / "again")
+def test_a_draft_that_was_interrupted_and_one_that_was_imported_are_found(open_store):
+    store = open_store()
     author = store.person("作者")
     post = store.add_post("断", "信", author.id)
     draft = start_draft(store, post.id, author.id)
@@ -131,9 +131,8 @@ def test_a_draft_that_was_interrupted_and_one_that_was_imported_are_found(tmp_pa
     response = Response("一", "二", "三", "四", "别处写的回信")
     assert store.add_submitted("进", "信", response, author.id, model_name="m", model_sha256="0")
     store.close()
-    again = Store.open(tmp_path / "again")
+    again = open_store()
     assert found(again, "写了一半") == ["断"] and found(again, "别处写的") == ["进"]
-    again.close()
 
 
 def test_a_case_opens_where_it_was_left(store, people, begin, text):

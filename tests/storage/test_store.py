@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 import pytest
 
 from app.chain import FORMAT_VERSION, PROMPT_VERSION, SECTIONS, Response
 from storage.errors import StorageError
 from storage.records import Origin, Revision, StoredScore
-from storage.store import Store
 from tests.drafts import start_draft
 
 SCORE = StoredScore(0.61, True, 0.4, "f" * 64)
@@ -94,20 +92,16 @@ def test_a_request_is_listed_once_by_the_candidate_somebody_worked_on_else_by_th
     assert [draft.id for draft in store.recent_drafts(people.author.id, limit=1)] == [ids[1][1]]
 
 
-def test_progress_of_a_draft_that_was_running_survives_as_interrupted(tmp_path: Path):
-    store = Store.open(tmp_path)
+def test_progress_of_a_draft_that_was_running_survives_as_interrupted(open_store):
+    store = open_store()
     author = store.person("作者")
     post = store.add_post("", "信", author.id)
     draft = start_draft(store, post.id, author.id)
     store.save_progress({draft.id: {"L1": "写了一半"}})
-    beside = Store.open(tmp_path, beside_desk=True)
-    assert beside.draft(draft.id).status == "running"
-    beside.close()
+    assert open_store(beside_desk=True).draft(draft.id).status == "running"
     store.close()
-    reopened = Store.open(tmp_path)
-    kept = reopened.draft(draft.id)
+    kept = open_store().draft(draft.id)
     assert (kept.status, kept.sections, kept.response) == ("interrupted", {"L1": "写了一半"}, None)
-    reopened.close()
 
 
 def test_late_progress_does_not_reopen_a_finished_draft(store, new_draft):
@@ -145,21 +139,20 @@ def test_a_stale_save_is_refused_and_both_texts_are_kept(store, people, new_draf
     assert (stale.response, stale.person, stale.base_version) == (text("后到"), people.other, 0)
 
 
-def test_a_checklist_is_remembered_for_its_post_and_who_went_through_it(tmp_path, store, people):
+def test_a_checklist_is_remembered_for_its_post_and_who_went_through_it(open_store, store, people):
     posts = [store.add_post("", f"信 {number}", people.author.id) for number in (1, 2)]
     for person in (people.author, people.author, people.other):  # a page that lost the answer asks twice
         store.release(posts[0].id, person.id)
-    again = Store.open(tmp_path / "data")
+    again = open_store()
     assert [again.released(post.id) for post in posts] == [True, False]
     with again._database.read() as connection:
         noted = connection.exec_driver_sql("SELECT code, post_id, person_id FROM audit_events").fetchall()
     assert noted == [("checklist_done", posts[0].id, person.id) for person in (people.author, people.other)]
-    again.close()
 
 
-def test_two_people_race_and_no_text_is_lost(tmp_path, store, people, new_draft, text):
+def test_two_people_race_and_no_text_is_lost(open_store, store, people, new_draft, text):
     draft = new_draft()
-    stores = [store, Store.open(tmp_path / "data", beside_desk=True)]
+    stores = [store, open_store(beside_desk=True)]
     outcomes: list[Revision | StorageError] = []
 
     def save(which: int, base: int, gate: threading.Barrier) -> None:
@@ -182,7 +175,6 @@ def test_two_people_race_and_no_text_is_lost(tmp_path, store, people, new_draft,
     assert [revision.version for revision in store.revisions(draft.id)] == list(range(1, 11))
     kept = {item.response.answer for item in [*store.revisions(draft.id), *store.stale_saves(draft.id)]}
     assert kept == {f"{base} 由 {which}" for base in range(10) for which in (0, 1)}
-    stores[1].close()
 
 
 @pytest.mark.parametrize("bad", ["有\0字符", "有\ud800字符", "\udfff"])

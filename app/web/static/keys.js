@@ -12,9 +12,13 @@
     ["Alt+1 … Alt+4", "key_layer"],
     ["Alt+0", "key_answer"],
     ["Alt+↑ Alt+↓", "key_candidate"],
+    ["A R X E", "key_decide"],
+    ["U", "key_undo"],
+    ["C", "key_comment"],
+    ["← →", "key_sentence"],
     ["F1", "key_sheet"],
   ];
-  const HINTS = { start: "Ctrl+Enter", stop: "Esc", save: "Ctrl+S", approve: "Ctrl+Enter", keys: "F1" };
+  const HINTS = { start: "Ctrl+Enter", stop: "Esc", save: "Ctrl+S", approve: "Ctrl+Enter, A", return: "R", reject: "X", escalate: "E", undo: "U", keys: "F1" };
 
   const sheet = () => {
     let dialog = byId("key-sheet");
@@ -69,6 +73,7 @@
     }
     if (byId("key-sheet")?.open && event.key !== "F1") return;
     const main = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+    if (main && event.target.closest?.(".maker")) return; /* a comment is added, nothing is decided */
     const saving = event.key.toLowerCase() === "s" && (event.ctrlKey || event.metaKey);
     const digit = event.altKey && event.code.match(/^Digit([0-4])$/)?.[1];
     const step = event.altKey && { ArrowUp: -1, ArrowDown: 1 }[event.key];
@@ -130,7 +135,7 @@
     for (const fold of document.querySelectorAll(".label-wrap")) fold.setAttribute("aria-expanded", fold.classList.contains("open"));
     document.querySelector("#brand a.here")?.setAttribute("aria-current", "page");
     /* A disabled box can be neither come to nor scrolled by keys: what a reviewer reads is not disabled, but read only. */
-    for (const part of document.querySelectorAll(".reviewing .box textarea:disabled")) {
+    for (const part of document.querySelectorAll(".reviewing .box:not(#box-reason) textarea:disabled")) {
       part.readOnly = true;
       part.disabled = false;
     }

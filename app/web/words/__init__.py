@@ -9,7 +9,18 @@ from typing import Literal
 
 from app.chain import LAYERS, Layer
 from app.errors import DeskError
-from app.web.words import en, en_notes, zh, zh_notes
+from app.web.words import (
+    en,
+    en_curation,
+    en_notes,
+    en_ranking,
+    en_review,
+    zh,
+    zh_curation,
+    zh_notes,
+    zh_ranking,
+    zh_review,
+)
 
 Language = Literal["zh", "en"]
 
@@ -45,7 +56,15 @@ class Words:
         return self(name)
 
 
+_AREAS = {
+    "zh": (zh, zh_notes, zh_review, zh_ranking, zh_curation),
+    "en": (en, en_notes, en_review, en_ranking, en_curation),
+}
+_TEXT = {
+    language: {key: text for area in areas for key, text in area.TEXT.items()} for language, areas in _AREAS.items()
+}
+
 WORDS: Mapping[Language, Words] = {
-    "zh": Words("zh", "zh-CN", {**zh.TEXT, **zh_notes.TEXT}, zh.ERRORS),
-    "en": Words("en", "en", {**en.TEXT, **en_notes.TEXT}, en.ERRORS),
+    "zh": Words("zh", "zh-CN", _TEXT["zh"], zh.ERRORS),
+    "en": Words("en", "en", _TEXT["en"], en.ERRORS),
 }

@@ -75,7 +75,7 @@ def test_from_a_pasted_post_to_an_approved_reply(desk_of, visit_to) -> None:
     page.locator("#approve").click()
     expect(page.locator("#status")).to_contain_text(ZH("decided_approve", id=1), timeout=20_000)
     assert desk.store.draft(1).state == "approved"
-    assert desk.store.reviews(1)[-1].reviewer.name == "李婷"
+    assert desk.store.reviewing.reviews(1)[-1].reviewer.name == "李婷"
 
 
 def test_a_queue_longer_than_the_screen_scrolls_in_its_pane_and_tells_its_length(desk_of, visit_to) -> None:

@@ -112,3 +112,66 @@ def test_a_reason_that_is_too_long_is_answered_in_a_sentence(desk_of, visit_to) 
     sentence = ZH.errors["text_too_long"].format(section=ZH("reason"), chars=2001, limit=2000)
     expect(page.locator("#status .alarm")).to_have_text(sentence, timeout=20_000)
     assert desk.store.draft(draft).state == "submitted"
+
+
+def test_what_a_reviewer_says_is_kept_over_a_reload_and_reaches_the_author(desk_of, visit_to) -> None:
+    desk = desk_of()
+    draft = hand_on(desk.store, "夜班", LETTER, REASON)
+    hand_on(desk.store, "", Response(**{**PARTS, "answer": "好"}), post="夜班，不想再加班了。")
+    visit = visit_to(desk.url)
+    page = visit.open("/zh/review/", "李婷")
+    expect(page.locator("#number")).to_contain_text(f"#{draft} ", timeout=20_000)
+    expect(page.locator("#approve")).to_be_enabled()
+    page.locator("#verdict-L4 label", has_text=ZH("verdict_change")).click()
+    page.locator("#rating-comforting label").nth(1).click()
+    page.locator("#reason-codes label").nth(2).click()
+    # Words that are selected are what the comment is on.
+    box(page, "answer").evaluate("part => { part.focus(); part.setSelectionRange(0, 7); }")
+    page.keyboard.press("c")
+    expect(page.locator("#comments-view q")).to_have_text("你这是抑郁症。")
+    page.keyboard.type("不下诊断")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#comments-view li")).to_contain_text("不下诊断")
+    box(page, "reason").fill("先接住情绪")
+    page.locator("#queue label").nth(1).click()
+    expect(page.locator("#number")).not_to_contain_text(f"#{draft} ", timeout=20_000)
+    page.locator("#queue label").nth(0).click()
+    expect(box(page, "reason")).to_have_value("先接住情绪", timeout=20_000)
+    expect(page.locator("#verdict-L4 input:checked")).to_have_value("change")
+    expect(page.locator("#comments-view li")).to_contain_text("不下诊断")
+    # One key, where nothing is typed; ten seconds to think again.
+    page.locator("#number").click()
+    page.keyboard.press("r")
+    expect(page.locator("#status")).to_contain_text(ZH("decided_return", id=draft), timeout=20_000)
+    page.keyboard.press("u")
+    expect(page.locator("#status")).to_contain_text(ZH("undone", id=draft), timeout=20_000)
+    expect(page.locator("#number")).to_contain_text(f"#{draft} ")
+    assert desk.store.draft(draft).state == "submitted"
+    said = desk.store.reviewing.reasons()[2].label
+    box(page, "reason").fill("先接住情绪")
+    page.locator("#verdict-L4 label", has_text=ZH("verdict_change")).click()
+    page.locator("#reason-codes label").nth(2).click()
+    page.locator("#return").click()
+    expect(page.locator("#status")).to_contain_text(ZH("decided_return", id=draft), timeout=20_000)
+    (review,) = desk.store.reviewing.reviews(draft)
+    assert review.assessment.verdicts == {"L4": "change"}
+    author = visit_to(desk.url).open(f"/zh/draft/?draft={draft}", NAME)
+    expect(box(author, "reason")).to_have_value(f"先接住情绪\n{said}\nL4 回应策略：需改", timeout=20_000)
+
+
+def test_while_one_reviews_another_is_told_and_given_the_next(desk_of, visit_to) -> None:
+    desk = desk_of()
+    first = hand_on(desk.store, "夜班", LETTER, REASON)
+    second = hand_on(desk.store, "", Response(**{**PARTS, "answer": "好"}), post="不想再加班了。")
+    page = visit_to(desk.url).open("/zh/review/", "李婷")
+    expect(page.locator("#number")).to_contain_text(f"#{first} ", timeout=20_000)
+    other = visit_to(desk.url).open("/zh/review/", "王强")
+    expect(other.locator("#number")).to_contain_text(f"#{second} ", timeout=20_000)
+    other.locator("#queue label").nth(0).click()
+    expect(other.locator("#status")).to_contain_text(ZH.errors["claimed"].format(minutes=15)[:12], timeout=20_000)
+    expect(other.locator("#approve")).to_be_disabled()
+    # R without a reason decides nothing: it asks for one.
+    page.locator("#number").click()
+    page.keyboard.press("r")
+    expect(box(page, "reason")).to_be_focused()
+    assert desk.store.draft(first).state == "submitted"
