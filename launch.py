@@ -25,9 +25,9 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 OLDEST_PYTHON = (3, 11)
 
-# Each environment contains the one before it.
-EXTRAS = {"app": ("app",), "train": ("app", "train"), "test": ("app", "train", "test")}
-NEEDS_GB = {"app": 1, "train": 4, "test": 4}
+# What each environment holds; they share one folder, so nothing is installed twice.
+EXTRAS = {"app": ("app",), "team": ("app", "team"), "train": ("app", "train"), "test": ("app", "team", "train", "test")}
+NEEDS_GB = {"app": 1, "team": 1, "train": 4, "test": 4}
 TRAINING = {"train": "training", "data": "training.data"}
 ENGINE = "llama-cpp-python"
 UNREACHABLE = r"Retrying \(Retry|NewConnectionError|Read timed out|ReadTimeout|ProxyError|SSLError|IncompleteRead|from versions: none"
@@ -86,6 +86,10 @@ TEXT = {
     "app": (
         "安装工作台的其余部分（下载约 150 MB，通常 1 分钟）",
         "Installing the rest of the desk (downloads about 150 MB, usually 1 minute)",
+    ),
+    "team": (
+        "安装连接 PostgreSQL 的部分（下载约 5 MB）",
+        "Installing the part that talks to PostgreSQL (downloads about 5 MB)",
     ),
     "train": (
         "安装训练部分（下载约 600 MB，通常 2 分钟）",
@@ -375,7 +379,7 @@ def main(arguments):
         install("train")
         start(["-m", TRAINING[verb], *arguments[1:]])
     else:
-        install("app")
+        install("team" if os.environ.get("EMPATHY_DESK_DATABASE_URL") else "app")
         if not arguments:
             note("starting")
         start(["-m", "app", *arguments])

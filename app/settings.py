@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     candidates: int = Field(default=4, ge=1, le=8)
     """How many drafts a request may ask for; the engine reserves memory for as many."""
 
+    reviewers: int = Field(default=1, ge=1, le=5)
+    """How many people review each text, none seeing what the others found; where they differ, a lead decides."""
+
     models_dir: Path = Path(__file__).resolve().parents[1] / "model_cards"
 
     engine_url: str | None = None

@@ -125,16 +125,21 @@ def _run(
 def _desk(settings: Settings, engine: Engine, policy: Card, reward: Card | None, open_things: ExitStack) -> FastAPI:
     """Everything that takes its time: gradio, the database, the pages."""
     from app.drafting import Drafter
+    from app.ranking.answering import Answerer
+    from app.systems import Systems
     from app.scoring import Scorer
     from app.web.app import build_app
     from storage.store import Store
 
     with desk_errors():
-        store = Store.open(settings.data_dir, settings.database)
+        store = Store.open(settings.data_dir, settings.database, reviewers=settings.reviewers)
     open_things.callback(store.close)
     drafter = Drafter(store, engine, policy, Scorer(engine, reward) if reward else None)
     open_things.callback(drafter.close)
-    return build_app(store, engine, drafter, policy, settings.language)
+    systems = Systems(settings, engine, policy)
+    answerer = Answerer(store, systems.open)
+    open_things.callback(answerer.close)
+    return build_app(store, engine, drafter, policy, answerer, systems.choices(), settings.language)
 
 
 def _end(*_: object) -> NoReturn:

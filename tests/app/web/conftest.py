@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,16 +19,19 @@ from app.catalog import Card
 from app.drafting import Drafter
 from app.engine.scripted import Gate as Hold
 from app.engine.scripted import ScriptedEngine
+from app.ranking.answering import Answerer
 from app.scoring import Scorer
 from app.web.gate import Gate
 from app.web.paths import FILES, MOUNTS
 from app.web.server import listen
+from storage.ranking_records import NewSystem
 from storage.store import Store
 from tests.app.web.visits import CHROMIUM, ON_LEAVING, Visit
 
 QUANTILES = tuple(percent / 100 for percent in range(101))
 POLICY = Card("policy", "policy", Path("p.gguf"), "a" * 64, 1, 1, 4096, "测试模型", "test model", "reward")
 REWARD = Card("reward", "reward", Path("r.gguf"), "b" * 64, 1, 1, 512, "评", "scores", None, 0.2, QUANTILES)
+SYSTEMS = [NewSystem("丙机", "model", "a" * 64)]
 
 
 class Served:
@@ -85,9 +88,11 @@ def desk_of(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
             engine = engine or ScriptedEngine(parts, gate=hold, candidates=candidates)
             drafter = Drafter(store, engine, POLICY, Scorer(engine, REWARD))
             running.callback(drafter.close)
+            answerer = Answerer(store, lambda system: nullcontext(engine))
+            running.callback(answerer.close)
             # In a thread of its own, as the desk does it: the browser driver runs an event loop in this one.
             with ThreadPoolExecutor(1) as thread:
-                app = thread.submit(build_app, store, engine, drafter, POLICY).result()
+                app = thread.submit(build_app, store, engine, drafter, POLICY, answerer, SYSTEMS).result()
             served = Served(Gate(app, MOUNTS, FILES), listen("127.0.0.1", free_port()))
             running.callback(served.close)
             return Desk(served.url, store, drafter, tmp_path / "data", served.close)

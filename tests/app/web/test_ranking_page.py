@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 from playwright.sync_api import Page, expect
-from starlette.responses import FileResponse
 
 from app.chain import neutral
-from app.engine.scripted import ScriptedEngine
-from app.ranking.answering import Answerer
-from app.web.gate import Gate
-from app.web.paths import FILES, MOUNTS, STATIC
-from app.web.server import listen
 from app.web.words import WORDS
-from storage.ranking_records import NewSystem
 from storage.store import Store
-from tests.app.web.conftest import Served, free_port
 from tests.app.web.visits import needs_chromium, sign
 
 pytestmark = needs_chromium
@@ -48,37 +34,10 @@ POSTS = "\n".join(
 
 
 @pytest.fixture
-def ranked_at(tmp_path: Path) -> Iterator[tuple[str, Store]]:
-    """The ranking pages alone, behind the gate, over a store of their own."""
-    from app.web import shell
-    from app.web.ranking_page import RankingPage
-
-    with ExitStack() as running:
-        store = Store.open(tmp_path / "data")
-        running.callback(store.close)
-        engine = ScriptedEngine()
-
-        @contextmanager
-        def open_engine(_system):
-            yield engine
-
-        answerer = Answerer(store, open_engine)
-        running.callback(answerer.close)
-        app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-        app.get("/favicon.ico")(lambda: FileResponse(STATIC / "desk.svg"))
-        app.mount("/static", StaticFiles(directory=STATIC), name="static")
-
-        async def furnish() -> None:
-            for words in (ZH, EN):
-                page = RankingPage(words, store, engine, "测试模型", answerer, [NewSystem("丙机", "model", "a" * 64)])
-                shell.mount(app, page.blocks, words, f"/{words.language}/ranking")
-
-        with ThreadPoolExecutor(1) as thread:
-            thread.submit(asyncio.run, furnish()).result()
-        mounts = tuple(dict.fromkeys((*MOUNTS, "/zh/ranking", "/en/ranking")))
-        served = Served(Gate(app, mounts, FILES), listen("127.0.0.1", free_port()))
-        running.callback(served.close)
-        yield served.url, store
+def ranked_at(desk_of) -> tuple[str, Store]:
+    """Where a desk is, and its store."""
+    desk = desk_of()
+    return desk.url, desk.store
 
 
 def view(page: Page, name: str) -> None:
