@@ -126,8 +126,8 @@ def _desk(settings: Settings, engine: Engine, policy: Card, reward: Card | None,
     """Everything that takes its time: gradio, the database, the pages."""
     from app.drafting import Drafter
     from app.ranking.answering import Answerer
-    from app.systems import Systems
     from app.scoring import Scorer
+    from app.systems import Systems
     from app.web.app import build_app
     from storage.store import Store
 
