@@ -16,6 +16,7 @@ from app.engine.protocol import Engine
 from app.ranking.answering import Answerer
 from app.web import contained as contained
 from app.web import shell
+from app.web.data_page import DataPage
 from app.web.draft_page import DraftPage
 from app.web.history_page import HistoryPage
 from app.web.paths import STATIC, path
@@ -70,6 +71,8 @@ def build_app(
             shell.mount(app, draft.blocks, words, path(words.language, "draft"))
             shell.mount(app, history.blocks, words, path(words.language, "history"))
             shell.mount(app, review.blocks, words, path(words.language, "review"))
+            data = DataPage(words, store, engine, title)
+            shell.mount(app, data.blocks, words, path(words.language, "data"))
             shell.mount(app, ranking.blocks, words, path(words.language, "ranking"))
 
     # Outside a running event loop gradio makes one for every lock it wants, and closes none of them.

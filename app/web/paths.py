@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.web.words import WORDS, Language
 
-PAGES = ("draft", "history", "review", "ranking")
+PAGES = ("draft", "history", "review", "data", "ranking")
 STATIC = Path(__file__).parent / "static"
 
 

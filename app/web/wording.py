@@ -140,7 +140,7 @@ def recent_line(words: Words, draft: Draft) -> str:
         id=draft.id,
         when=clock(words, draft.created_at),
         status=words(state),
-        title=_short(draft.post.title or draft.post.description) or words("untitled"),
+        title=short(draft.post.title or draft.post.description) or words("untitled"),
     )
 
 
@@ -155,7 +155,7 @@ def draft_number(words: Words, draft: Draft) -> str:
 
 def part_line(words: Words, number: int, text: str) -> str:
     """One part of a long post, as plain text for a list."""
-    return words("part_line", number=number, chars=len(text), begin=_short(text))
+    return words("part_line", number=number, chars=len(text), begin=short(text))
 
 
 def candidate_line(words: Words, now: Snapshot) -> str:
@@ -168,7 +168,7 @@ def candidate_line(words: Words, now: Snapshot) -> str:
 def version_line(words: Words, version: Version) -> str:
     """One of the versions of a draft, as plain text for a list."""
     when = clock(words, version.created_at)
-    return words("version_line", version=version.version, when=when, person=_short(version.person.name, 10))
+    return words("version_line", version=version.version, when=when, person=short(version.person.name, 10))
 
 
 def queue_line(words: Words, item: QueueItem, own: bool) -> str:
@@ -177,13 +177,13 @@ def queue_line(words: Words, item: QueueItem, own: bool) -> str:
         "queue_line",
         id=item.draft_id,
         when=clock(words, item.saved_at),
-        author=_short(item.author.name, 10),
-        title=_short(item.title or item.excerpt) or words("untitled"),
+        author=short(item.author.name, 10),
+        title=short(item.title or item.excerpt) or words("untitled"),
     )
     if item.urgency:
         line += words("queue_urgent" if item.urgency == "act_now" else "queue_assess")
     if item.holders:
-        line += words("queue_held", name=_short(item.holders[0].name, 10))
+        line += words("queue_held", name=short(item.holders[0].name, 10))
     return line + words("queue_own") if own else line
 
 
@@ -221,6 +221,7 @@ def difference(words: Words, before: Mapping[str, str], after: Mapping[str, str]
     return spans
 
 
-def _short(text: str, limit: int = TITLE_CHARS) -> str:
+def short(text: str, limit: int = TITLE_CHARS) -> str:
+    """The beginning of a text, in one line."""
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -12,11 +12,13 @@ from app.errors import DeskError
 from app.web.words import (
     en,
     en_curation,
+    en_data,
     en_notes,
     en_ranking,
     en_review,
     zh,
     zh_curation,
+    zh_data,
     zh_notes,
     zh_ranking,
     zh_review,
@@ -57,8 +59,8 @@ class Words:
 
 
 _AREAS = {
-    "zh": (zh, zh_notes, zh_review, zh_ranking, zh_curation),
-    "en": (en, en_notes, en_review, en_ranking, en_curation),
+    "zh": (zh, zh_notes, zh_review, zh_ranking, zh_curation, zh_data),
+    "en": (en, en_notes, en_review, en_ranking, en_curation, en_data),
 }
 _TEXT = {
     language: {key: text for area in areas for key, text in area.TEXT.items()} for language, areas in _AREAS.items()
