@@ -42,7 +42,8 @@ def test_fifty_deaths_of_the_engine_lose_no_text_that_was_shown(tmp_path: Path) 
             crashed += end.stage == "failed" and end.error is not None and end.error.code == "engine_crashed"
             assert row.status == end.stage
             for section, text in seen.parts.items():
-                assert row.sections[section].startswith(text), (number, section)
+                # Of a draft that was whole before the blow fell, white space at the ends of sections is gone.
+                assert row.sections[section].startswith(text.rstrip()), (number, section)
     finally:
         drafter.close()
         engine.close()
