@@ -281,11 +281,6 @@ class Reviewing:
                     raise StorageError("export_mismatch", draft_id=row["draft_id"])
                 yield item
 
-    def log_export(self, count: int) -> None:
-        """Note that `count` approved texts are about to leave the database."""
-        with self._database.write() as connection:
-            steps.log(connection, "export", count=count)
-
 
 def _kept_of(draft_id: int, person_id: int) -> ColumnElement[bool]:
     return and_(unfinished_reviews.c.draft_id == draft_id, unfinished_reviews.c.person_id == person_id)

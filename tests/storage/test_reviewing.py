@@ -298,3 +298,44 @@ def test_raw_sql_approves_nothing_that_nobody_approved_and_changes_no_text_in_re
             f"INSERT INTO revisions (draft_id, version, person_id, {columns}, answer, text_sha256, created_at)"
             f" SELECT draft_id, 2, person_id, {columns}, '偷换', '0', created_at FROM revisions"
         )
+
+
+@pytest.fixture
+def account(raw):
+    """Gives a person an account by raw SQL; nothing signs in with it here."""
+
+    def give(person, role):
+        raw.exec_driver_sql(
+            "INSERT INTO accounts (person_id, role, password_hash, failures, created_at)"
+            f" VALUES ({person.id}, '{role}', '', 0, '2026-01-01T00:00:00.000000+00:00')"
+        )
+
+    return give
+
+
+def test_where_there_are_accounts_only_some_review_and_fewer_decide_what_was_called_up(
+    store, people, submitted, decide, account
+):
+    draft = submitted()
+    account(people.author, "counselor")
+    assert refused(decide, draft.id, people.reviewer) == "not_a_reviewer"  # no account
+    account(people.other, "counselor")
+    assert refused(decide, draft.id, people.other) == "not_a_reviewer"
+    account(people.reviewer, "reviewer")
+    decide(draft.id, people.reviewer, "escalate")
+    assert refused(decide, draft.id, people.reviewer) == "lead_needed"
+    lead = store.person("督导")
+    account(lead, "lead")
+    assert decide(draft.id, lead).state == "approved"
+
+
+def test_raw_sql_reviews_nothing_for_somebody_without_the_role(raw, store, people, submitted, account):
+    draft = submitted()
+    account(people.other, "counselor")
+    sha256 = store.latest_revision(draft.id).text_sha256
+    with pytest.raises(IntegrityError, match="no account that may review"):
+        raw.exec_driver_sql(
+            "INSERT INTO reviews (draft_id, version, text_sha256, author_id, editor_id, reviewer_id, decision, reason,"
+            f" created_at) VALUES ({draft.id}, 1, '{sha256}', {people.author.id}, {people.author.id},"
+            f" {people.other.id}, 'approve', '', '')"
+        )

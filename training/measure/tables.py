@@ -58,7 +58,7 @@ def human_ranking() -> str:
             "# Table 2: the human ranking",
             "",
             "People rank the answers of six systems; no program can do that for them, so nothing is run here. The "
-            "desk's blind ranking page, which is planned, is the way to repeat it with a centre's own staff.",
+            "desk's blind ranking page is the way to repeat it with a centre's own staff.",
             "",
             "What arithmetic can check, for strict ranks of six systems in percent of rankings:",
             "",

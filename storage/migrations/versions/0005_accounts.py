@@ -39,11 +39,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["accounts.person_id"], name="fk_sign_ins_person_id"),
     )
     op.create_index("ix_sign_ins_person_id", "sign_ins", ["person_id"])
-    refuse(
-        "reviews_role",
-        "INSERT",
-        "reviews",
-        "the reviewer has no account that may review",
-        "EXISTS (SELECT 1 FROM accounts) AND NOT EXISTS (SELECT 1 FROM accounts WHERE person_id = NEW.reviewer_id"
-        " AND closed_at IS NULL AND role IN ('reviewer', 'lead'))",
-    )
+    for table, person in (("reviews", "reviewer_id"), ("signatures", "person_id")):
+        refuse(
+            f"{table}_role",
+            "INSERT",
+            table,
+            "this person has no account that may review",
+            f"EXISTS (SELECT 1 FROM accounts) AND NOT EXISTS (SELECT 1 FROM accounts WHERE person_id = NEW.{person}"
+            " AND closed_at IS NULL AND role IN ('reviewer', 'lead'))",
+        )
