@@ -97,7 +97,7 @@ def test_module_imports_only_what_lies_below_it(name: str, tree: ast.Module) -> 
         allowed = {rule, *MAY_IMPORT[rule]}
         assert not {i for i in ours(names) if not any(within(i, a) for a in allowed)}
     elif re.fullmatch(
-        r"app\.(drafting|composing|writing|progress|script|segments|fair_queue|reviewing|revising|curating|ranking(\..*)?)",
+        r"app\.(drafting|composing|writing|progress|script|segments|fair_queue|reviewing|revising|people|curating|ranking(\..*)?)",
         name,
     ):
         assert not {i for i in ours(names) if any(within(i, forbidden) for forbidden in USE_CASES_MAY_NOT)}

@@ -12,7 +12,8 @@ from app import curating
 from app.chain import SECTIONS, Response, post_text
 from app.engine.protocol import Engine
 from app.errors import DeskError
-from app.intake import MAX_REASON_CHARS, accept_name
+from app.intake import MAX_REASON_CHARS
+from app.people import signed
 from app.review_figures import Figures, figures
 from app.reviewing import desk_errors
 from app.web import shell, wording
@@ -131,16 +132,16 @@ class DataPage:
             shown = next((one for one in found if str(one.draft_id) == chosen), found[0] if found else None)
             return {**self._listed(found, shown), **(self._item(shown) if shown else self._nothing())}
         except DeskError as error:
-            return {self._status: _alarm(self._words.error(error))}
+            return {self._status: wording.alarm(self._words.error(error))}
 
     def _noted(self, note: Callable[..., None]) -> Callable[..., Changes]:
         """A statement of a person on the text that is chosen, and what it changes."""
 
         def noted(name: str, chosen: str, *values: str) -> Changes:
             try:
-                note(self._person(name), self._candidate(chosen), *values)
+                note(signed(self._store, name), self._candidate(chosen), *values)
             except DeskError as error:
-                return {self._status: _alarm(self._words.error(error))}
+                return {self._status: wording.alarm(self._words.error(error))}
             return {**self._show(chosen), self._status: self._words("data_done")}
 
         return noted
@@ -165,10 +166,10 @@ class DataPage:
         if not sure or reason not in REASONS:
             return {self._status: self._words("data_erase_sure")}
         try:
-            person, one = self._person(name), self._candidate(chosen)
+            person, one = signed(self._store, name), self._candidate(chosen)
             done = curating.erase(self._store, one.post_id, reason, person.id)
         except DeskError as error:
-            return {self._status: _alarm(self._words.error(error))}
+            return {self._status: wording.alarm(self._words.error(error))}
         return {**self._show(None), self._status: self._said(done)}
 
     # What the page shows
@@ -278,11 +279,3 @@ class DataPage:
             if one.draft_id == draft_id:
                 return one
         raise DeskError("draft_unknown", draft_id=draft_id)
-
-    def _person(self, name: str) -> Person:
-        with desk_errors():
-            return self._store.person(accept_name(name or ""))
-
-
-def _alarm(sentence: str) -> str:
-    return f'<span class="alarm">{sentence}</span>'

@@ -18,6 +18,7 @@ from app.drafting import Drafter
 from app.engine.protocol import Engine
 from app.errors import DeskError
 from app.intake import clean
+from app.people import signed
 from app.reviewing import desk_errors
 from app.web import shell, wording
 from app.web.draft_layout import DraftLayout
@@ -151,7 +152,7 @@ class DraftPage:
         shown = Sheet.read(sheet)
 
         def ask() -> int:
-            person = self._view.person(name)
+            person = signed(self._store, name)
             with desk_errors():
                 previous = self._store.draft(shown.draft_id) if shown else None
             return self._drafter.start(
@@ -176,7 +177,7 @@ class DraftPage:
             with desk_errors():
                 draft = self._store.draft(shown.draft_id)
             return self._drafter.start_part(
-                self._view.person(name), draft, part, candidates=_count(count), aim=_aim(aim)
+                signed(self._store, name), draft, part, candidates=_count(count), aim=_aim(aim)
             )
 
         async for changes in self._asked(name, request, ask):
@@ -263,7 +264,7 @@ class DraftPage:
         if shown is None:
             return gr.skip()
         try:
-            person = self._view.person(name)
+            person = signed(self._store, name)
             with desk_errors():
                 post = self._store.draft(shown.draft_id).post
                 self._store.release(post.id, person.id)
@@ -305,7 +306,7 @@ class DraftPage:
             return
 
         def ask() -> int:
-            person = self._view.person(name)
+            person = signed(self._store, name)
             with desk_errors():
                 draft = self._store.draft(shown.draft_id)
             return self._drafter.redraft(person, draft, kept, candidates=_count(count), **wanted)
@@ -353,7 +354,7 @@ class DraftPage:
     def _running_draft_of(self, name: str) -> int | None:
         try:
             with desk_errors():
-                draft = self._store.latest_draft_of(self._view.person(name).id)
+                draft = self._store.latest_draft_of(signed(self._store, name).id)
         except DeskError:
             return None  # the list, asked for next, says what is wrong
         return draft.id if draft is not None and draft.status == "running" else None

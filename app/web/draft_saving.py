@@ -15,6 +15,7 @@ import gradio as gr
 from app.chain import SECTIONS, Response
 from app.drafting import Drafter
 from app.errors import DeskError
+from app.people import signed
 from app.reviewing import desk_errors, reopen, submit
 from app.revising import revise
 from app.web import wording
@@ -60,7 +61,7 @@ class DraftSaving:
         if revision is None:
             return changes
         try:
-            person = self._view.person(name)
+            person = signed(self._store, name)
             draft = submit(self._store, revision.draft_id, revision.version, person.id, reason or "")
             if not self._watching.shows(request, draft.id):
                 return gr.skip()
@@ -75,7 +76,7 @@ class DraftSaving:
         if shown is None:
             return gr.skip()
         try:
-            draft = reopen(self._store, shown.draft_id, shown.version, self._view.person(name).id)
+            draft = reopen(self._store, shown.draft_id, shown.version, signed(self._store, name).id)
             return {**self._view.written(*self._view.look(draft.id)), **self._view.recents(name, draft.id)}
         except DeskError as error:
             return {self._at.status: self._view.alarm(error)}
@@ -168,7 +169,7 @@ class DraftSaving:
             return {at.stamp: wording.not_saved(words, words("lost"))}, None
         typed = dict(zip(SECTIONS, texts, strict=True))
         try:
-            revision = revise(self._store, base.draft_id, base.version, self._view.person(name), typed)
+            revision = revise(self._store, base.draft_id, base.version, signed(self._store, name), typed)
             draft, candidates = self._view.look(base.draft_id)
             marks = self._view.edited(draft, one_of(candidates, draft), revision)
         except DeskError as error:

@@ -11,7 +11,7 @@ from app.chain import ANSWER_TAG, LAYERS, post_text
 from app.drafting import Drafter, Snapshot, read_by_the_model
 from app.engine.protocol import Engine
 from app.errors import DeskError
-from app.intake import accept_name
+from app.people import signed
 from app.reviewing import desk_errors, said_of_danger
 from app.segments import fitting_chars, parts
 from app.web import wording
@@ -20,7 +20,7 @@ from app.web.marks import draft_marks
 from app.web.sheet import Sheet
 from app.web.signal_banner import must_act
 from app.web.words import Words
-from storage.records import Draft, Person, Post, Review, Revision
+from storage.records import Draft, Post, Review, Revision
 from storage.store import Store
 
 RECENT = 12
@@ -188,7 +188,7 @@ class DraftView:
         beside: set[int] = set()
         told: Changes = {}
         try:
-            person = self.person(name)
+            person = signed(self._store, name)
             with desk_errors():
                 drafts = self._store.recent_drafts(person.id, RECENT)
             # A request is listed once, whichever of its candidates is on screen.
@@ -211,16 +211,7 @@ class DraftView:
 
     def alarm(self, error: DeskError) -> str:
         """An error for the status line."""
-        return f'<span class="alarm">{self._words.error(error)}</span>'
-
-    def person(self, name: str) -> Person:
-        """Who signs with that name.
-
-        Raises:
-            DeskError: name_missing, name_too_long, or what the store refused.
-        """
-        with desk_errors():
-            return self._store.person(accept_name(name or ""))
+        return wording.alarm(self._words.error(error))
 
     # Parts of the above
 

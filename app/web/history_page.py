@@ -15,7 +15,8 @@ import gradio as gr
 
 from app.engine.protocol import Engine
 from app.errors import DeskError
-from app.intake import accept_name, clean
+from app.intake import clean
+from app.people import signed
 from app.reviewing import desk_errors
 from app.web import shell, wording
 from app.web.draft_layout import text_box
@@ -110,7 +111,7 @@ class HistoryPage:
             terms = _terms(search)
             cases = self._cases(terms, state, whose, when, name, before)
         except DeskError as error:
-            return {self._status: f'<span class="alarm">{words.error(error)}</span>'}
+            return {self._status: wording.alarm(words.error(error))}
         page, older = cases[:PAGE], len(cases) > PAGE
         count += len(page)
         everything = not terms and (state, whose, when) == ("any", "whose_everyone", "when_any")
@@ -132,7 +133,7 @@ class HistoryPage:
             return self._store.history.cases(
                 " ".join(terms),
                 state=next((each for each in STATES if each == state), None),
-                author_id=self._store.person(accept_name(name or "")).id if whose == "whose_mine" else None,
+                author_id=signed(self._store, name).id if whose == "whose_mine" else None,
                 since=_midnight(DAYS[when]) if when in DAYS else None,
                 limit=PAGE + 1,
                 before=before,

@@ -14,7 +14,7 @@ import gradio as gr
 
 from app.engine.protocol import Engine
 from app.errors import DeskError
-from app.intake import accept_name
+from app.people import signed
 from app.ranking.answering import Answerer
 from app.ranking.csv_files import figures_csv, rankings_csv
 from app.ranking.figures import figures
@@ -101,7 +101,7 @@ class RankingPage:
     def _task(self, name: str, chosen: str | None) -> Changes:
         """What this person is to rank next: of the chosen round, or of the first that waits for them."""
         try:
-            person = self._person(name)
+            person = signed(self._store, name)
             with desk_errors():
                 waiting = self._store.ranking.rounds_of(person.id)
             found = next((one for one in waiting if str(one.id) == chosen), waiting[0] if waiting else None)
@@ -113,7 +113,7 @@ class RankingPage:
     def _rank(self, name: str, told: str) -> Changes:
         """The script tells how an item was ranked; what is next comes back."""
         try:
-            person = self._person(name)
+            person = signed(self._store, name)
             item, groups, none_fits, seconds, round_id = _read(told)
             with desk_errors():
                 chosen = self._store.ranking.round(round_id)
@@ -244,7 +244,7 @@ class RankingPage:
         def taken(name: str, shown: str | None, sure: bool) -> Changes:
             """A round is drafted for, held, opened or locked."""
             try:
-                person = self._person(name)
+                person = signed(self._store, name)
                 with desk_errors():
                     chosen = self._store.ranking.round(number(shown or "") or 0)
                     if step == "draft":
@@ -256,7 +256,7 @@ class RankingPage:
                     elif sure:
                         self._store.ranking.lock(chosen.id, person.id)
                     else:
-                        return {self._at.status: _refused(self._words("ranking_lock_sure"))}
+                        return {self._at.status: wording.alarm(self._words("ranking_lock_sure"))}
             except DeskError as error:
                 return {self._at.status: self._alarm(error)}
             return self._round(shown)
@@ -299,7 +299,7 @@ class RankingPage:
         try:
             made = set_up(
                 self._store,
-                self._person(name),
+                signed(self._store, name),
                 called or "",
                 guidelines or "",
                 posts=posts_of(posts or ""),
@@ -312,22 +312,13 @@ class RankingPage:
             return self._alarm(error)
         return self._words("ranking_made", id=made.id)
 
-    def _person(self, name: str) -> Person:
-        with desk_errors():
-            return self._store.person(accept_name(name or ""))
-
     def _line(self, one: Round) -> str:
         words = self._words
         state, day = words(f"ranking_state_{one.state}"), wording.clock(words, one.created_at)
         return words("ranking_round_line", name=one.name, state=state, day=day)
 
     def _alarm(self, error: DeskError) -> str:
-        return _refused(self._words.error(error))
-
-
-def _refused(sentence: str) -> str:
-    """A sentence of ours, in the colour of what was refused."""
-    return f'<span class="alarm">{sentence}</span>'
+        return wording.alarm(self._words.error(error))
 
 
 def _read(told: str) -> tuple[int, list[int], bool, float, int]:

@@ -11,7 +11,8 @@ from app.chain import post_text
 from app.drafting import Drafter
 from app.engine.protocol import Engine
 from app.errors import DeskError
-from app.intake import accept_name, clean
+from app.intake import clean
+from app.people import signed
 from app.reviewing import Item, desk_errors, said_of_danger
 from app.web import shell, wording
 from app.web.marks import draft_marks
@@ -91,10 +92,10 @@ class ReviewPage:
             at, words = self._at, self._words
             shown, sha256 = _read(sheet)
             if shown is None:
-                return {at.status: _alarm(words("lost"))}
+                return {at.status: wording.alarm(words("lost"))}
             said = at.form.said(*form)
             try:
-                person = self._person(name)
+                person = signed(self._store, name)
                 self._store_said(shown, person, said)
                 reviewing.decide(
                     self._store,
@@ -107,7 +108,7 @@ class ReviewPage:
                     assessment(said),
                 )
             except DeskError as error:
-                return {at.status: _alarm(words.error(error))}
+                return {at.status: wording.alarm(words.error(error))}
             following = self._next(name, None, view, search, order)
             status = f"{words('decided_' + decision, id=shown.draft_id)} {following[at.status]}"
             undo = gr.update(value=words("undo", id=shown.draft_id), visible=True)
@@ -120,10 +121,10 @@ class ReviewPage:
         draft_id = number("".join(char for char in button if char.isdecimal())) or 0
         hidden = {self._at.undo: gr.update(visible=False)}
         try:
-            person = self._person(name)
+            person = signed(self._store, name)
             reviewing.undo(self._store, draft_id, person.id)
         except DeskError as error:
-            return {**hidden, self._at.status: _alarm(self._words.error(error))}
+            return {**hidden, self._at.status: wording.alarm(self._words.error(error))}
         self._leave(name, sheet)
         opened = self._next(name, draft_id, view, search, order)
         return {**opened, **hidden, self._at.status: self._words("undone", id=draft_id)}
@@ -134,9 +135,9 @@ class ReviewPage:
         if shown is None:
             return gr.skip()
         try:
-            self._store_said(shown, self._person(name), self._at.form.said(*form))
+            self._store_said(shown, signed(self._store, name), self._at.form.said(*form))
         except DeskError as error:
-            return _alarm(self._words.error(error))
+            return wording.alarm(self._words.error(error))
         return gr.skip()
 
     def _stay(self, name: str, sheet: str) -> None:
@@ -144,7 +145,7 @@ class ReviewPage:
         shown, _ = _read(sheet)
         if shown is not None:
             try:
-                reviewing.claim(self._store, shown.draft_id, self._person(name).id)
+                reviewing.claim(self._store, shown.draft_id, signed(self._store, name).id)
             except DeskError:
                 return  # decided, or somebody else's by now: what is pressed next will say so
 
@@ -152,7 +153,7 @@ class ReviewPage:
         shown, _ = _read(sheet)
         if shown is not None:
             try:
-                reviewing.release(self._store, shown.draft_id, self._person(name).id)
+                reviewing.release(self._store, shown.draft_id, signed(self._store, name).id)
             except DeskError:
                 return  # without a name there was no claim
 
@@ -195,14 +196,14 @@ class ReviewPage:
         """A list as this person sees it, with one draft open: the one asked for, or the first that nobody has open."""
         at, words = self._at, self._words
         try:
-            person = self._person(name)
+            person = signed(self._store, name)
             narrowed = Filter(words=clean(search or "").text[:MAX_SEARCH_CHARS])
             chosen: View = next((one for one in VIEWS if one == view), VIEWS[0])
             by: Order = next((one for one in ORDERS if one == order), ORDERS[0])
             found = reviewing.queue(self._store, chosen, person.id, narrowed=narrowed, order=by)
         except DeskError as error:
             missing = error.code.startswith("name_")
-            sentence = words("name_first") if missing else _alarm(words.error(error))
+            sentence = words("name_first") if missing else wording.alarm(words.error(error))
             return {**self._nothing(sentence), at.queue: gr.update(choices=[], value=None)}
         lines = found.items
         if draft_id is None:
@@ -250,7 +251,7 @@ class ReviewPage:
             hindrance = self._claimed(opened, person)
             opened = reviewing.item(self._store, draft_id)
         except DeskError as error:
-            return self._nothing(_alarm(words.error(error)))
+            return self._nothing(wording.alarm(words.error(error)))
         text, draft, post = opened.text, opened.draft, opened.draft.post
         whole = post_text(post.title, post.description)
         texts = text.response.parts()
@@ -297,10 +298,6 @@ class ReviewPage:
         with desk_errors():
             self._store.reviewing.keep(shown.draft_id, shown.version, person.id, said)
 
-    def _person(self, name: str) -> Person:
-        with desk_errors():
-            return self._store.person(accept_name(name or ""))
-
 
 def _asked(request: gr.Request) -> int | None:
     """The draft that the page's address names."""
@@ -320,7 +317,3 @@ def _read(sheet: str) -> tuple[Sheet | None, str]:
 def _mark(words: Words, state: State) -> str:
     kind = "approved" if state == "approved" else "unreviewed"
     return f'<span class="mark {kind}">{words("mark_" + kind)}</span>'
-
-
-def _alarm(sentence: str) -> str:
-    return f'<span class="alarm">{sentence}</span>'

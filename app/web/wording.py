@@ -55,6 +55,11 @@ def engine_chip(words: Words, engine: Status, model: str) -> str:
     return f'{chip}<span class="quiet">{escape(model)} · {words("local")}</span>'
 
 
+def alarm(sentence: str) -> str:
+    """What went wrong, for the status line."""
+    return f'<span class="alarm">{sentence}</span>'
+
+
 def heading(title: str, mark: str = "", kind: str = "") -> str:
     """The line above a pane."""
     return f'<span class="title">{title}</span>' + (f' <span class="mark {kind}">{mark}</span>' if mark else "")

@@ -165,6 +165,7 @@ def test_a_file_in_place_of_the_folder(tmp_path):
 READ_ONLY = """
 import os, sys
 from pathlib import Path
+import storage.sqlite  # while it can still be read: the project may lie where only its owner looks
 from storage.errors import StorageError
 from storage.lock import DeskLock
 from storage.store import Store
